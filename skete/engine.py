@@ -1,0 +1,180 @@
+"""The narrow waist between the monitor and whatever executes guest code.
+
+An *engine* owns guest-physical memory and makes *address spaces*; an address
+space maps pieces of that memory and starts *vcpus*, one per guest thread; a
+vcpu runs until a *trap*. An engine moves bytes and reports traps: it never
+interprets a system call number. The kernel (``skete.kernel``) never knows which
+engine runs it.
+
+Guest-physical memory is one flat buffer, :attr:`Engine.ram`. The kernel decides
+which *frame* (an offset into ``ram``, in bytes, page aligned) stands behind
+which guest address, so that a guest buffer is a slice of ``ram`` and needs no
+copy; the engine only makes the guest's processor see the same mapping.
+
+The monitor is one thread. Exactly one trap is being served at any time, guest
+threads run beside it, and a call that has to wait becomes an entry in the
+scheduler's lists rather than a blocked host thread. So :meth:`Engine.wait`
+reports whichever vcpu trapped first, instead of each vcpu blocking a thread of
+its own: no lock is needed anywhere in the kernel, and traps have one order.
+
+This file is on the path of every ``skete run``: it imports nothing.
+"""
+
+__all__ = ["AddressSpace", "Died", "Engine", "EngineError", "Fault", "Kicked",
+           "PAGE", "Regs", "Syscall", "Trap", "Vcpu"]
+
+PAGE = 4096
+
+
+class EngineError(Exception):
+    """The engine itself failed. Never an OSError: it must not reach a guest as an errno."""
+
+
+class Trap:
+    """Why a vcpu stopped. Told apart by class."""
+    __slots__ = ()
+
+
+class Syscall(Trap):
+    """The guest executed ``syscall``: its number and the six argument registers.
+
+    nr:    int, the whole of rax, unsigned 64 bit
+    words: tuple of six ints, unsigned 64 bit: rdi rsi rdx r10 r8 r9
+    """
+    __slots__ = ("nr", "words")
+
+    def __init__(self, nr: int, words: tuple):
+        self.nr, self.words = nr, words
+
+    def __repr__(self):
+        return f"Syscall({self.nr}, {', '.join(map(hex, self.words))})"
+
+
+class Fault(Trap):
+    """The guest's instruction faulted. The fields are those of siginfo_t for it (sigaction(2)).
+
+    signo: SIGSEGV, SIGBUS, SIGFPE, SIGILL or SIGTRAP;  code: si_code (SEGV_MAPERR, ...)
+    addr:  si_addr;  error, trapno: the processor's own words, for mcontext's err and trapno
+    """
+    __slots__ = ("signo", "code", "addr", "error", "trapno")
+
+    def __init__(self, signo: int, code: int, addr: int, error: int = 0, trapno: int = 0):
+        self.signo, self.code, self.addr, self.error, self.trapno = signo, code, addr, error, trapno
+
+    def __repr__(self):
+        return f"Fault(signal {self.signo}, code {self.code}, addr {self.addr:#x})"
+
+
+class Kicked(Trap):
+    """Somebody called :meth:`Vcpu.kick`: this thread has a signal to take, or is to end."""
+    __slots__ = ()
+
+
+class Died(Trap):
+    """The address space is gone, with every vcpu in it: the host killed what executed it.
+
+    signo: the host signal that ended it, or 0 when it exited with ``status``.
+    """
+    __slots__ = ("signo", "status")
+
+    def __init__(self, signo: int, status: int = 0):
+        self.signo, self.status = signo, status
+
+
+class Regs:
+    """The integer registers of a stopped vcpu, each unsigned 64 bit. A copy: assign it back to take effect."""
+    NAMES = ("r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15", "rdi", "rsi", "rbp", "rbx",
+             "rdx", "rax", "rcx", "rsp", "rip", "eflags")
+    __slots__ = NAMES
+
+    def __init__(self, **given: int):
+        for name in self.NAMES:
+            setattr(self, name, given.get(name, 0))
+
+    def __repr__(self):
+        return "Regs(" + ", ".join(f"{n}={getattr(self, n):#x}" for n in self.NAMES) + ")"
+
+
+class Vcpu:
+    """One thread of guest execution. All but ``kick`` only while it is stopped at a trap."""
+
+    regs: Regs          # property: reads a copy; assigning writes it back
+    fs_base: int        # property: the thread pointer, guest virtual
+    gs_base: int
+
+    def fpu(self) -> bytes:
+        """The FPU and vector state in the layout of a signal frame (FXSAVE, then XSAVE's areas)."""
+        raise NotImplementedError
+
+    def set_fpu(self, state: bytes | None) -> None:
+        """Load a state that :meth:`fpu` gave; None is the processor's initial state."""
+        raise NotImplementedError
+
+    def resume(self, result: int | None = None) -> None:
+        """Let the guest go on. With a result, rax takes it; without, the registers stay as they are."""
+        raise NotImplementedError
+
+    def kick(self) -> None:
+        """Make a running vcpu stop with Kicked soon. Without effect while it is stopped."""
+        raise NotImplementedError
+
+    def end(self) -> None:
+        """End this thread for good; it will not trap again. Its address space stays."""
+        raise NotImplementedError
+
+
+class AddressSpace:
+    """One guest address space. Addresses are guest virtual, lengths in bytes, both whole pages.
+
+    A change is in force no later than the next ``resume`` of the thread being served.
+    """
+
+    def map(self, start: int, length: int, prot: int, frame: int) -> None:
+        """Show ``ram[frame:frame+length]`` at ``start``, replacing what was there. prot: PROT_* bits."""
+        raise NotImplementedError
+
+    def unmap(self, start: int, length: int) -> None:
+        """Nothing stands at these addresses any more: touching them is a Fault."""
+        raise NotImplementedError
+
+    def protect(self, start: int, length: int, prot: int) -> None:
+        """Change the protection of what is mapped there."""
+        raise NotImplementedError
+
+    def vcpu(self, regs: Regs, fs_base: int = 0, parent: Vcpu | None = None) -> Vcpu:
+        """Start a thread at these registers. ``parent`` is the stopped thread that asked
+        (None for the first of the space): the new one inherits its FPU state, and both run
+        when the parent is resumed. OSError(EAGAIN) where the engine has no room for another."""
+        raise NotImplementedError
+
+    def kill(self) -> None:
+        """End every thread of the space at once and wait until they are gone."""
+        raise NotImplementedError
+
+
+class Engine:
+    """Makes guests. One per machine; closed once, which leaves nothing behind on the host."""
+
+    name: str
+    ram: memoryview     # guest-physical memory, format 'B'; sparse: an untouched page costs nothing
+    #: (lowest, end): guest addresses that programs may use, page aligned
+    user_range: tuple
+    #: [(start, end), ...]: ranges inside it that the engine keeps for itself
+    reserved: list
+
+    def discard(self, frame: int, length: int) -> None:
+        """Give these frames back to the host; they read as zero from now on."""
+        raise NotImplementedError
+
+    def space(self) -> AddressSpace:
+        """A new, empty address space."""
+        raise NotImplementedError
+
+    def wait(self, timeout_s: float | None, wake_fd: int) -> tuple | None:
+        """The next ``(vcpu, trap)``; ``(space, Died)`` when a space is gone. None when
+        ``timeout_s`` (None: no limit) has passed or ``wake_fd`` (-1: none) is readable."""
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """Kill what still runs and free everything."""
+        raise NotImplementedError

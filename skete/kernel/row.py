@@ -1,0 +1,63 @@
+"""A row of the system call table, and the types that decode raw argument words.
+
+Words arrive as unsigned 64-bit registers. What C would do to them at the
+system call's own prototype happens here, once, before the handler runs: an
+``int`` keeps 32 bits and is sign-extended, as Linux's wrappers do, so that a
+handler never sees garbage in the upper half.
+"""
+
+__all__ = ["ADDR", "FD", "I32", "I64", "PATH", "SIZE", "U32", "U64", "Arg", "Row"]
+
+
+class Arg:
+    """An argument type: ``decode(task, word)`` gives the handler's value."""
+    __slots__ = ("name", "decode")
+
+    def __init__(self, name: str, decode):
+        self.name, self.decode = name, decode
+
+    def __repr__(self):
+        return self.name
+
+
+def _i32(task, word: int) -> int:
+    word &= 0xffff_ffff
+    return word - 0x1_0000_0000 if word & 0x8000_0000 else word
+
+
+def _u32(task, word: int) -> int:
+    return word & 0xffff_ffff
+
+
+def _i64(task, word: int) -> int:
+    return word - 0x1_0000_0000_0000_0000 if word & 0x8000_0000_0000_0000 else word
+
+
+def _word(task, word: int) -> int:
+    return word
+
+
+def _path(task, word: int) -> bytes:
+    return task.mm.cstr(word)
+
+
+FD = Arg("FD", _i32)            # a descriptor, or AT_FDCWD
+I32 = Arg("I32", _i32)
+U32 = Arg("U32", _u32)
+I64 = Arg("I64", _i64)
+U64 = Arg("U64", _word)
+SIZE = Arg("SIZE", _word)       # size_t, bytes
+ADDR = Arg("ADDR", _word)       # guest virtual address, unchecked
+PATH = Arg("PATH", _path)       # bytes, at most PATH_MAX - 1. EFAULT ENAMETOOLONG
+
+
+class Row:
+    """One system call: its number, the function that serves it, its arguments, and what we leave out.
+
+    ``partly`` is for people: `skete syscalls` prints it. ``refused`` marks a call that is
+    answered on purpose with the errno of a kernel built without it.
+    """
+    __slots__ = ("nr", "handler", "args", "partly", "refused")
+
+    def __init__(self, nr: int, handler, args: tuple = (), partly: str = "", refused: bool = False):
+        self.nr, self.handler, self.args, self.partly, self.refused = nr, handler, args, partly, refused
