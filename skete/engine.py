@@ -142,9 +142,10 @@ class AddressSpace:
         raise NotImplementedError
 
     def vcpu(self, regs: Regs, fs_base: int = 0, parent: Vcpu | None = None) -> Vcpu:
-        """Start a thread at these registers. ``parent`` is the stopped thread that asked
-        (None for the first of the space): the new one inherits its FPU state, and both run
-        when the parent is resumed. OSError(EAGAIN) where the engine has no room for another."""
+        """A thread that will start at these registers. ``parent`` is the stopped thread that asked: the
+        new one inherits its FPU state, and both run when the parent is resumed. Without one it is the
+        space's first thread, stopped: resuming it starts it, and its registers are set, not changed,
+        until then. OSError(EAGAIN) where the engine has no room for another thread."""
         raise NotImplementedError
 
     def kill(self) -> None:

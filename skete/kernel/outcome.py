@@ -36,7 +36,7 @@ KEEP = _Name("KEEP")            # the handler has set every register itself: rt_
 class Wait:
     """What a blocked call waits for; whichever comes first.
 
-    queue:        a scheduler queue (``skete.kernel.scheduler.Queue``) or None
+    queue:        a scheduler queue (``skete.kernel.scheduler.Queue``), a tuple of them, or None
     deadline_ns:  CLOCK_MONOTONIC of the host, or None
     host_fd, events: a host descriptor and select.EPOLL* bits, or -1
     interruptible: False only where Linux waits uninterruptibly

@@ -55,9 +55,45 @@ class Row:
     """One system call: its number, the function that serves it, its arguments, and what we leave out.
 
     ``partly`` is for people: `skete syscalls` prints it. ``refused`` marks a call that is
-    answered on purpose with the errno of a kernel built without it.
+    answered on purpose with the errno of a kernel built without it. ``call(task, words)``
+    decodes the words and calls the handler.
     """
-    __slots__ = ("nr", "handler", "args", "partly", "refused")
+    __slots__ = ("nr", "handler", "args", "partly", "refused", "call")
 
     def __init__(self, nr: int, handler, args: tuple = (), partly: str = "", refused: bool = False):
         self.nr, self.handler, self.args, self.partly, self.refused = nr, handler, args, partly, refused
+        self.call = _CALLS[len(args)](handler, *(arg.decode for arg in args))
+
+
+# One closure for each number of arguments: unrolled, decoding costs a third of what a loop over zip() does.
+
+def _call0(handler):
+    return lambda task, w: handler(task)
+
+
+def _call1(handler, a):
+    return lambda task, w: handler(task, a(task, w[0]))
+
+
+def _call2(handler, a, b):
+    return lambda task, w: handler(task, a(task, w[0]), b(task, w[1]))
+
+
+def _call3(handler, a, b, c):
+    return lambda task, w: handler(task, a(task, w[0]), b(task, w[1]), c(task, w[2]))
+
+
+def _call4(handler, a, b, c, d):
+    return lambda task, w: handler(task, a(task, w[0]), b(task, w[1]), c(task, w[2]), d(task, w[3]))
+
+
+def _call5(handler, a, b, c, d, e):
+    return lambda task, w: handler(task, a(task, w[0]), b(task, w[1]), c(task, w[2]), d(task, w[3]), e(task, w[4]))
+
+
+def _call6(handler, a, b, c, d, e, f):
+    return lambda task, w: handler(task, a(task, w[0]), b(task, w[1]), c(task, w[2]), d(task, w[3]), e(task, w[4]),
+                                   f(task, w[5]))
+
+
+_CALLS = (_call0, _call1, _call2, _call3, _call4, _call5, _call6)

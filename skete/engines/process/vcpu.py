@@ -1,0 +1,172 @@
+"""A guest thread: one slot, and while it is stopped the signal frame that the host built on the gate's stack."""
+from __future__ import annotations
+
+import struct
+
+from skete.abi import sigframe
+from skete.engine import EngineError, Regs, Vcpu
+from skete.engines.process.layout import (
+    ACTION_FRAME, ACTION_KEEP, ACTION_MORE, ACTION_RESULT, MAX_ORDERS, ORDER_SIZE, SLOT_ACTION, SLOT_BUILT_FRAME,
+    SLOT_ORDER_LIST, SLOT_SIZE, SLOT_STACK, SLOT_TID, SLOTS_BASE)
+
+__all__ = ["ProcessVcpu"]
+
+_REPLY = struct.Struct("<QqQQ")             # action, result, number of orders, frame
+_ORDER = struct.Struct("<7Q")
+_REGS = struct.Struct("<18Q")
+
+_NR_EXIT, _NR_ARCH_PRCTL = 60, 158
+_ARCH_SET_GS, _ARCH_SET_FS = 0x1001, 0x1002
+
+
+class ProcessVcpu(Vcpu):
+    """Stopped while the engine holds a notification of this thread: ``notification`` is (listener, id)."""
+
+    def __init__(self, space, index: int):
+        self.space = space
+        self.slots = space.slots
+        self.base = index * SLOT_SIZE               # of the slot, in the space's slot memory
+        self.address = SLOTS_BASE + self.base       # of the slot, guest virtual
+        self.tid = 0                                # the host's; 0 until its first notification
+        self.notification = None
+        self.context = 0                            # offset of the ucontext in the slot memory
+        self.orders = []                            # for this thread to carry out at its next resume: (nr, word, ...)
+        self.waiting = []                           # orders beyond what one answer holds
+        self.reply = (ACTION_KEEP, 0, 0)            # what to do after all of them
+        self.expected = []                          # orders handed out and not yet seen at the doorbell, last first
+        self.start = None                           # registers to start with, until the space's first thread runs
+        self.ended = False                          # it has been told to exit; the slot is free when host_tid is 0
+        self._fs_base = self._gs_base = 0
+
+    # ---- registers ----
+
+    @property
+    def regs(self) -> Regs:
+        regs = Regs()
+        values = _REGS.unpack_from(self.slots, self.context + sigframe.UC_GREGS)
+        for name, value in zip(Regs.NAMES, values):
+            setattr(regs, name, value)
+        return regs
+
+    @regs.setter
+    def regs(self, regs: Regs) -> None:
+        if self.start is not None:
+            self.start = regs
+            return
+        _REGS.pack_into(self.slots, self.context + sigframe.UC_GREGS, *(getattr(regs, name) for name in Regs.NAMES))
+
+    @property
+    def fs_base(self) -> int:
+        return self._fs_base
+
+    @fs_base.setter
+    def fs_base(self, address: int) -> None:
+        self._fs_base = address
+        self.orders.append((_NR_ARCH_PRCTL, _ARCH_SET_FS, address))
+
+    @property
+    def gs_base(self) -> int:
+        return self._gs_base
+
+    @gs_base.setter
+    def gs_base(self, address: int) -> None:
+        self._gs_base = address
+        self.orders.append((_NR_ARCH_PRCTL, _ARCH_SET_GS, address))
+
+    def fpu(self) -> bytes:
+        start = self._fpstate()
+        return bytes(self.slots[start:start + self._fpstate_size(start)]) if start else b""
+
+    def set_fpu(self, state: bytes | None) -> None:
+        start = self._fpstate()
+        if not state:
+            struct.pack_into("<Q", self.slots, self.context + sigframe.UC_FPSTATE, 0)
+        elif start and len(state) <= self._fpstate_size(start):
+            self.slots[start:start + len(state)] = state
+        else:
+            raise EngineError(f"a floating point state of {len(state)} bytes does not fit this thread's frame")
+
+    def _fpstate(self) -> int:
+        """Offset of the state in the slot memory; 0: none. The pointer lies in guest memory, so it is checked."""
+        pointer, = struct.unpack_from("<Q", self.slots, self.context + sigframe.UC_FPSTATE)
+        start = pointer - SLOTS_BASE
+        inside = self.base + SLOT_STACK <= start <= self.base + SLOT_SIZE - sigframe.FXSAVE_SIZE
+        return start if inside else 0
+
+    def _fpstate_size(self, start: int) -> int:
+        return sigframe.fpstate_size(self.slots, start, self.base + SLOT_SIZE - start)
+
+    # ---- going on ----
+
+    def resume(self, result: int | None = None) -> None:
+        orders = 0
+        if self.orders or self.space.orders:
+            self.waiting = self.space.orders + self.orders
+            self.space.orders = []
+            self.orders = []
+        if result is not None:
+            reply = ACTION_RESULT, result, 0
+        elif self.start is None:
+            reply = ACTION_KEEP, 0, 0
+        else:
+            reply = ACTION_FRAME, 0, self.build_frame(self.start, b"")
+            self.start = None
+        if self.waiting:
+            orders, reply = self._hand_out(reply)
+        _REPLY.pack_into(self.slots, self.base + SLOT_ACTION, reply[0], reply[1], orders, reply[2])
+        self.space.answer(self)
+
+    def resume_orders(self) -> None:
+        """The gate has carried out what it had and asks for the rest."""
+        orders, reply = self._hand_out(self.reply)
+        _REPLY.pack_into(self.slots, self.base + SLOT_ACTION, reply[0], reply[1], orders, reply[2])
+        self.space.answer(self)
+
+    def _hand_out(self, reply: tuple) -> tuple:
+        """Write as many orders as fit into the slot; (how many, what to do after them)."""
+        now, self.waiting = self.waiting[:MAX_ORDERS], self.waiting[MAX_ORDERS:]
+        self.reply = reply
+        at = self.base + SLOT_ORDER_LIST
+        handed = []
+        for order in now:
+            words = order + (0,) * (7 - len(order))
+            _ORDER.pack_into(self.slots, at, *words)
+            handed.append(words)
+            at += ORDER_SIZE
+        handed.reverse()
+        self.expected = handed
+        return len(handed), ((ACTION_MORE, 0, 0) if self.waiting else reply)
+
+    def build_frame(self, regs: Regs, fpu: bytes) -> int:
+        """Write a signal frame with these registers into the slot; its guest address."""
+        address = self.address + SLOT_BUILT_FRAME
+        stack = (self.address + SLOT_STACK, SLOT_SIZE - SLOT_STACK)
+        frame = sigframe.frame(address, self.space.restorer, stack, regs, fpu)
+        if len(frame) > SLOT_STACK - SLOT_BUILT_FRAME:
+            raise EngineError(f"a signal frame of {len(frame)} bytes does not fit a slot")
+        at = self.base + SLOT_BUILT_FRAME
+        self.slots[at:at + len(frame)] = frame
+        return address
+
+    def kick(self) -> None:
+        if self.notification is None:
+            self.space.engine.kick(self)
+
+    def end(self) -> None:
+        self.orders.append((_NR_EXIT, 0))
+        self.ended = True
+        self.resume()
+
+    def cpu_ns(self) -> int:
+        """Processor time that this thread has used, in ns: /proc/<pid>/task/<tid>/schedstat."""
+        try:
+            with open(f"/proc/{self.space.pid}/task/{self.tid}/schedstat", "rb") as file:
+                return int(file.read().split()[0])
+        except OSError:
+            return 0
+
+    @property
+    def host_tid(self) -> int:
+        """The word that the host's kernel keeps (CLONE_PARENT_SETTID, CLONE_CHILD_CLEARTID): 0 once it has
+        ended. It is in guest memory, so only ever used together with the space's own pid."""
+        return struct.unpack_from("<i", self.slots, self.base + SLOT_TID)[0]
