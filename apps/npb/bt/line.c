@@ -1,0 +1,124 @@
+/*
+ * Block Thomas elimination. LANES lines go through it side by side, one per
+ * lane, so every operation on a block is a vector operation and no lane waits
+ * for another. Rows 0 and n-1 are identities with right side 0 and are dropped.
+ *
+ * The blocks are formed where they are used, from U. What the forward sweep
+ * leaves for the backward sweep, c' and r', is 30 values a point, and the only
+ * memory besides the fields.
+ */
+#include "block.h"
+#include "line.h"
+
+/* c'[p] by columns, then r'[p]. */
+typedef lanes swept[6][5];
+
+size_t lines_scratch(const struct flow *f)
+{
+	return f->n * sizeof(swept) / sizeof(double);
+}
+
+INLINE void load_point(int d, lanes v[5], const double *from, const struct lines *at, int p)
+{
+#pragma GCC unroll 5
+	for (int m = 0; m < 5; m++)
+		v[m] = lanes_load(from + p * at->point + component(d, m) * at->component);
+}
+
+/* One row: eliminate the lower block with the row before, normalise. */
+INLINE void eliminate(swept *now, swept *before, block lower, block diagonal, block upper, const lanes r[5])
+{
+	/* The first row of each column of the upper block that is not zero. */
+	static const int first[6] = { 0, 1, 2, 0, 3, 0 };
+	block b;
+
+#pragma GCC unroll 5
+	for (int j = 0; j < 5; j++) {
+		lanes column[5];
+		for (int i = 0; i < 5; i++)
+			column[i] = viscous(i, j) ? diagonal[i][j] : lanes_all(0.0);
+		multiply_add(column, lower, (*before)[j]);
+		for (int i = 0; i < 5; i++)
+			b[i][j] = column[i];
+	}
+	factor(b);
+#pragma GCC unroll 6
+	for (int j = 0; j < 6; j++) {
+		lanes column[5];
+		for (int i = 0; i < 5; i++)
+			column[i] = j == 5 ? r[i] : coupled(i, j) ? upper[i][j] : lanes_all(0.0);
+		if (j == 5)
+			multiply_add(column, lower, (*before)[j]);
+		solve(b, column, first[j]);
+		for (int i = 0; i < 5; i++)
+			(*now)[j][i] = column[i];
+	}
+}
+
+INLINE void forward(int d, const struct flow *f, double dt, const struct lines *at, swept *sweep)
+{
+	struct scale by = { dt * f->t2, dt * f->t1, f->diffuse[d] };
+	struct blocks ring[3], *before = ring, *here = ring + 1, *after = ring + 2;
+	lanes u[5], r[5];
+
+	for (int j = 0; j < 6; j++)
+		for (int i = 0; i < 5; i++)
+			sweep[0][j][i] = lanes_all(0.0);
+	load_point(d, u, at->u, at, 0);
+	form_blocks(before, u, &by);
+	load_point(d, u, at->u, at, 1);
+	form_blocks(here, u, &by);
+	for (int p = 1; p < f->n - 1; p++) {
+		load_point(d, u, at->u, at, p + 1);
+		form_blocks(after, u, &by);
+		load_point(d, r, at->r, at, p);
+		eliminate(&sweep[p], &sweep[p - 1], before->lower, here->diagonal, after->upper, r);
+
+		struct blocks *oldest = before;
+		before = here;
+		here = after;
+		after = oldest;
+	}
+}
+
+INLINE void backward(int d, const struct flow *f, const struct lines *at, swept *sweep, int advance)
+{
+	lanes s[5];
+
+	for (int m = 0; m < 5; m++)
+		s[m] = lanes_all(0.0);
+	for (int p = f->n - 2; p > 0; p--) {
+		lanes next[5];
+		for (int i = 0; i < 5; i++) {
+			next[i] = sweep[p][5][i];
+			for (int j = 0; j < 5; j++)
+				next[i] -= sweep[p][j][i] * s[j];
+		}
+		for (int m = 0; m < 5; m++) {
+			size_t place = p * at->point + component(d, m) * at->component;
+			s[m] = next[m];
+			if (advance)
+				lanes_store(at->u + place, lanes_load(at->u + place) + s[m]);
+			else
+				lanes_store(at->r + place, s[m]);
+		}
+	}
+}
+
+void lines_solve_x(const struct flow *f, double dt, struct lines at, double *scratch)
+{
+	forward(0, f, dt, &at, (swept *)scratch);
+	backward(0, f, &at, (swept *)scratch, 0);
+}
+
+void lines_solve_y(const struct flow *f, double dt, struct lines at, double *scratch)
+{
+	forward(1, f, dt, &at, (swept *)scratch);
+	backward(1, f, &at, (swept *)scratch, 0);
+}
+
+void lines_advance_z(const struct flow *f, double dt, struct lines at, double *scratch)
+{
+	forward(2, f, dt, &at, (swept *)scratch);
+	backward(2, f, &at, (swept *)scratch, 1);
+}
