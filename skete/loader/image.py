@@ -155,8 +155,8 @@ def _interp(view, name: str, phdrs: list, dynamic: bool) -> bytes | None:
         raise LoadError(name, f"has {len(asked)} PT_INTERP, and the ELF standard allows one; relink it")
     path = interpreter(view, name, asked[0])
     if not dynamic:
-        raise LoadError(name, f"is dynamic and needs the interpreter {shown(path)}, which was not granted; link it with "
-                              "-static, or grant the interpreter and its libraries with --mount")
+        raise LoadError(name, f"is dynamic and needs the interpreter {shown(path)}, which was not granted; link it "
+                              "with -static, or grant the interpreter and its libraries with --mount")
     return path
 
 
@@ -177,8 +177,8 @@ def _check_places(name: str, segments: tuple, user_range: tuple, reserved, memor
         where = f"segment {s.vaddr:#x}..{s.vaddr + s.memsz:#x}"
         total += s.end - s.start
         if total > memory:
-            raise LoadError(name, f"{where} brings what it asks for to {total >> 20} MiB, and {memory >> 20} MiB may be "
-                                  "had; give it more memory or make its static data smaller")
+            raise LoadError(name, f"{where} brings what it asks for to {total >> 20} MiB, and {memory >> 20} MiB may "
+                                  "be had; give it more memory or make its static data smaller")
         if s.start < user_range[0] or s.end > user_range[1]:
             raise LoadError(name, f"{where} is outside the addresses for programs, {user_range[0]:#x}.."
                                   f"{user_range[1]:#x}; link it elsewhere (-Ttext-segment)")
