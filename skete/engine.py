@@ -171,11 +171,11 @@ class Engine:
         """A new, empty address space."""
         raise NotImplementedError
 
-    def wait(self, timeout_s: float | None, wake_fd: int) -> tuple | None:
+    def wait(self, timeout_s: float | None, wake_fds: tuple = ()) -> tuple | None:
         """The next ``(vcpu, trap)``; ``(space, Died)`` when a space is gone. None when
-        ``timeout_s`` (None: no limit) has passed or ``wake_fd`` (-1: none) is readable."""
+        ``timeout_s`` (None: no limit) has passed or one of the descriptors ``wake_fds`` is readable."""
         raise NotImplementedError
 
-    def close(self) -> None:
-        """Kill what still runs and free everything."""
+    def close(self) -> int:
+        """Kill what still runs and free everything. Processor time that guests used in all, in ns."""
         raise NotImplementedError

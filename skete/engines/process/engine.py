@@ -49,6 +49,7 @@ class ProcessEngine(Engine):
         self._watched = {}              # descriptor -> space: a listener, or a pidfd
         self._fds = []
         self._kicks = []                # vcpus to kick that have no tid yet
+        self._used_ns = 0               # processor time of spaces that are gone
 
     def discard(self, frame: int, length: int) -> None:
         self._ram.madvise(mmap.MADV_REMOVE, frame, length)
@@ -60,9 +61,9 @@ class ProcessEngine(Engine):
 
     # ---- the loop ----
 
-    def wait(self, timeout_s: float | None, wake_fd: int) -> tuple | None:
+    def wait(self, timeout_s: float | None, wake_fds: tuple = ()) -> tuple | None:
         deadline = None if timeout_s is None else time.monotonic() + timeout_s
-        fds = self._fds if wake_fd < 0 else [*self._fds, wake_fd]
+        fds = [*self._fds, *wake_fds]
         while True:
             if self._kicks:
                 timeout_s = self._kick_again(timeout_s)
@@ -162,8 +163,9 @@ class ProcessEngine(Engine):
 
     # ---- for spaces and vcpus ----
 
-    def hello(self, space: ProcessSpace, vcpu) -> int:
-        """Wait for a new stub's first ring. The guest address of the gate's way back."""
+    def hello(self, space: ProcessSpace, vcpu) -> tuple:
+        """Wait for a new stub's first ring. The guest address of the gate's way back, and the number
+        of the listener's descriptor in the stub."""
         try:        # a wake-up without preemption is right while we sleep in select (Linux 6.6; else no loss)
             fcntl.ioctl(space.listener, seccomp.SECCOMP_IOCTL_NOTIF_SET_FLAGS,
                         seccomp.SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP)
@@ -171,13 +173,15 @@ class ProcessEngine(Engine):
             pass
         self._watched[space.listener] = self._watched[space.pidfd] = space
         self._fds = list(self._watched)
-        if space.pidfd in select.select((space.listener, space.pidfd), (), (), 30)[0]:
-            raise EngineError(f"the guest process died at start-up: {self._death(space).signo}")
-        self._receive(space)
-        kind, restorer = struct.unpack_from("<QQ", vcpu.slots, vcpu.base)
+        ready = select.select((space.listener, space.pidfd), (), (), 30)[0]
+        if space.pidfd in ready:
+            raise EngineError(f"the guest process died at start-up, signal {self._death(space).signo}")
+        if ready:
+            self._receive(space)
+        kind, restorer, listener = struct.unpack_from("<QQQ", vcpu.slots, vcpu.base)
         if kind != KIND_HELLO:
             raise EngineError("the guest process did not start up")
-        return restorer
+        return restorer, listener
 
     def send(self, space: ProcessSpace, response: bytes) -> None:
         try:
@@ -208,6 +212,7 @@ class ProcessEngine(Engine):
 
     def forget(self, space: ProcessSpace) -> None:
         self._spaces.remove(space)
+        self._used_ns += space.cpu_ns()
         for fd in (space.listener, space.pidfd):
             self._watched.pop(fd, None)
         self._fds = list(self._watched)
@@ -216,9 +221,10 @@ class ProcessEngine(Engine):
         code = os.waitstatus_to_exitcode(space.reap())
         return Died(-code, 0) if code < 0 else Died(0, code)
 
-    def close(self) -> None:
+    def close(self) -> int:
         for space in list(self._spaces):
             space.kill()
         if self.ram_fd >= 0:
             os.close(self.ram_fd)
             self.ram_fd = -1
+        return self._used_ns

@@ -74,9 +74,9 @@ class ProcessSpace(AddressSpace):
         self.listener = spawn.listener(self.pid, self._channel)
         vcpu = ProcessVcpu(self, 0)
         self.vcpus[0] = vcpu
-        self.restorer = self.engine.hello(self, vcpu)
-        # FD_CHANNEL has to be gone before guest code runs: see install() in stub.c.
-        self.orders[:0] = [(_NR_CLOSE, FD_CHANNEL), (_NR_CLOSE, FD_SLOTS)]
+        self.restorer, listener = self.engine.hello(self, vcpu)
+        # FD_CHANNEL has to be gone before guest code runs: see install() in stub.c. The others are of no use there.
+        self.orders[:0] = [(_NR_CLOSE, FD_CHANNEL), (_NR_CLOSE, FD_SLOTS), (_NR_CLOSE, listener)]
         vcpu.start = regs
         if fs_base:
             vcpu.fs_base = fs_base

@@ -140,8 +140,6 @@ static void gate(int signo, u8 *info, struct ucontext *context)
 	switch (FIELD(slot, SLOT_ACTION)) {
 	case ACTION_RESULT:
 		context->rax = FIELD(slot, SLOT_RESULT);
-		context->rcx = context->rip;		/* as SYSCALL leaves them */
-		context->r11 = context->eflags;
 		break;
 	case ACTION_FRAME:
 		leave_through(FIELD(slot, SLOT_FRAME));
@@ -190,7 +188,7 @@ enum {
 /* The one rule that looks at no instruction: sendmsg on FD_CHANNEL may pass,
  * because the listener's own descriptor must get out and only exists when the
  * filter does. The monitor orders that descriptor closed before guest code
- * runs, and never lets a descriptor be opened under that number again. */
+ * runs (and ours of the listener), and never lets a descriptor be opened under that number again. */
 static long install(void)
 {
 	u32 high = (u32)((u64)ring_end >> 32);
@@ -251,6 +249,7 @@ static __attribute__((noreturn, used)) void settle(void)
 
 	FIELD(slot, SLOT_KIND) = KIND_HELLO;
 	FIELD(slot, SLOT_NR) = (u64)restore;
+	FIELD(slot, SLOT_NR + 8) = (u64)listener;
 	report(slot);
 	leave_through(FIELD(slot, SLOT_FRAME));
 }

@@ -1,0 +1,153 @@
+"""The library's face: a machine is one program, what it is granted, and what became of it."""
+from __future__ import annotations
+
+import os
+from time import monotonic, process_time
+
+from skete import engines, monitor
+
+__all__ = ["Call", "Machine", "Result"]
+
+
+class Call:
+    """A system call as a Python handler sees it. Words are raw registers; memory is the guest's.
+
+    nr, name; words: six ints, unsigned 64 bit; task: the calling thread (skete.kernel.task.Task)
+    """
+    __slots__ = ("task", "nr", "words")
+
+    def __init__(self, task, nr: int, words: tuple):
+        self.task, self.nr, self.words = task, nr, words
+
+    @property
+    def name(self) -> str:
+        from skete.abi.syscalls import NAMES
+        return NAMES.get(self.nr, f"syscall_{self.nr:#x}")
+
+    def read(self, addr: int, length: int) -> bytes:
+        """Bytes of guest memory. OSError(EFAULT), which becomes the guest's errno when a handler lets it pass."""
+        return self.task.mm.read(addr, length)
+
+    def write(self, addr: int, data: bytes) -> None:
+        """Put bytes into guest memory. OSError(EFAULT)"""
+        self.task.mm.write(addr, data)
+
+    def text(self, addr: int) -> bytes:
+        """The NUL-terminated string at a guest address. OSError(EFAULT), OSError(ENAMETOOLONG)"""
+        return self.task.mm.cstr(addr)
+
+
+class Result:
+    """What became of a run.
+
+    kind, code: ("exited", status), ("signalled", signal number) or ("timeout", 124)
+    exit_status: what `skete run` exits with: the guest's own, or 128 + signal
+    wall_s, guest_s, monitor_s: seconds on the clock, of processor time in the guest, and in the monitor
+    syscalls: {name: {"calls", "errors", "seconds"}} where statistics were kept, else {}
+    unserved: {name: calls} that were answered ENOSYS because nobody serves them
+    """
+    __slots__ = ("kind", "code", "wall_s", "guest_s", "monitor_s", "syscalls", "unserved")
+
+    @property
+    def exit_status(self) -> int:
+        return 128 + self.code if self.kind == "signalled" else self.code
+
+    def as_dict(self) -> dict:
+        """For JSON; `skete run --json` adds what was run."""
+        return {"status": {"kind": self.kind, "code": self.code}, "exit_status": self.exit_status,
+                "time": {"wall_s": self.wall_s, "guest_s": self.guest_s, "monitor_s": self.monitor_s},
+                "syscalls": self.syscalls, "unserved": self.unserved}
+
+
+class Machine:
+    """One guest program and what it may use.
+
+    program: path on the host of a static ELF file
+    args:    what comes after argv[0], which is the program as given
+    mounts:  ("HOST:GUEST" or "HOST:GUEST:ro", ...): all of the host's files that it can see
+    env:     {name: value}: all of its environment
+    cwd:     guest path it starts in
+    timeout_s: it is ended after so many seconds
+    memory:  bytes of private writable memory it may map; None: as Linux would decide
+    stdio:   three host descriptors that become its 0, 1 and 2
+    engine:  a name of skete.engines.NAMES
+    """
+
+    def __init__(self, program, args=(), *, engine: str = "process", mounts=(), env=None, cwd: str = "/",
+                 timeout_s: float | None = None, memory: int | None = None, stdio: tuple = (0, 1, 2)):
+        self.program = os.fsencode(program)
+        self.argv = [self.program, *map(os.fsencode, args)]
+        self.envp = [os.fsencode(name) + b"=" + os.fsencode(value) for name, value in (env or {}).items()]
+        self.engine, self.mounts, self.cwd = engine, tuple(mounts), cwd
+        self.timeout_s, self.memory, self.stdio = timeout_s, memory, stdio
+        self.observers = []
+        self._handlers = {}
+
+    def on(self, call, handler) -> None:
+        """Let ``handler(call: Call) -> int | None`` answer a system call, by name or number, before the kernel does.
+
+        What it returns goes to rax; OSError becomes its errno; None leaves the call to the kernel.
+        """
+        if isinstance(call, str):
+            from skete.abi.syscalls import NUMBERS
+            if call not in NUMBERS:
+                raise ValueError(f"x86-64 Linux has no system call named {call!r}")
+            call = NUMBERS[call]
+
+        def answer(task, nr, words):
+            try:
+                return handler(Call(task, nr, words))
+            except OSError as error:
+                return -error.errno
+        self._handlers[call] = answer
+
+    def watch(self, observer) -> None:
+        """Add an observer of every call (skete.observe: trace, statistics, or your own with the same methods)."""
+        self.observers.append(observer)
+
+    def run(self) -> Result:
+        """Run the program to its end. LoadError, EngineError, OSError (the program or a mount cannot be opened)."""
+        from skete.kernel.config import Config
+        from skete.kernel.files import Fs, Namespace, parse_mount, stdio
+        from skete.kernel.kernel import Kernel
+        from skete.loader import load
+        engine = engines.make(self.engine)
+        started, used = monotonic(), process_time()
+        kernel = Kernel(engine, Config(memory=self.memory))
+        try:
+            image = load(_contents(self.program), os.fsdecode(self.program), user_range=engine.user_range,
+                         reserved=engine.reserved, memory=self.memory or Config.physical())
+            kernel.observers.extend(self.observers)
+            kernel.handlers.update(self._handlers)
+            namespace = Namespace([parse_mount(text) for text in self.mounts])
+            kernel.start(image, self.argv, self.envp, stdio(self.stdio), Fs(namespace, self.cwd))
+            status = monitor.run(engine, kernel, self.timeout_s)
+        finally:
+            guest_s = engine.close() / 1e9
+            kernel.close()
+        return self._result(kernel, status, monotonic() - started, guest_s, process_time() - used)
+
+    def _result(self, kernel, status: tuple, wall_s: float, guest_s: float, monitor_s: float) -> Result:
+        result = Result()
+        result.kind, result.code = status
+        result.wall_s, result.guest_s, result.monitor_s = wall_s, guest_s, monitor_s
+        result.syscalls = {}
+        for observer in self.observers:
+            table = getattr(observer, "as_dict", None)
+            if table is not None:
+                result.syscalls = table()
+        result.unserved = {}
+        if kernel.unserved:
+            from skete.abi.syscalls import NAMES
+            result.unserved = {NAMES.get(nr, f"syscall_{nr:#x}"): count for nr, count in kernel.unserved.items()}
+        return result
+
+
+def _contents(path: bytes):
+    """The whole file, mapped: a large program's pages are read when they are copied, once."""
+    import mmap
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return mmap.mmap(fd, 0, mmap.MAP_PRIVATE, mmap.PROT_READ) if os.fstat(fd).st_size else b""
+    finally:
+        os.close(fd)
