@@ -1,0 +1,115 @@
+"""Build a libc: `python -m steps.libc RECIPE SOURCE OUTPUT --jobs N`.
+
+SOURCE is the patched source archive, OUTPUT a tar file of what the recipe's steps installed. The build happens out of tree
+in a workspace; its folders are mapped away by the compiler, so the objects are the same wherever it was. The whole output of
+the commands goes to OUTPUT's name with `.log`, and its end is shown when one of them fails.
+"""
+from __future__ import annotations
+
+import argparse
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from fetch import RecipeError, load_recipe
+from steps import archive, step
+from steps.patch import newest_member
+from steps.plan import plan
+from steps.step import Failure
+
+# What would change the libc behind the recipe's back when it is set in the user's environment.
+FOREIGN = ("CC", "CFLAGS", "CPPFLAGS", "LDFLAGS", "LIBS", "CROSS_COMPILE", "CPATH", "C_INCLUDE_PATH", "LIBRARY_PATH",
+           "GCC_EXEC_PREFIX", "COMPILER_PATH", "MAKEFLAGS", "MFLAGS", "MAKELEVEL", "DESTDIR", "SKETE_GCC")
+LOG_LINES = 30
+TELL_EVERY_S = 5.0
+
+
+class Progress:
+    """Says how far a long command is: a counter on a terminal, a line now and then elsewhere."""
+
+    def __init__(self, what: str):
+        self.what = what
+        self.begun = self.told = time.monotonic()
+        self.terminal = sys.stdout.isatty()
+        self.lines = 0
+
+    def line(self) -> None:
+        self.lines += 1
+        now = time.monotonic()
+        if now - self.told < (0.2 if self.terminal else TELL_EVERY_S):
+            return
+        self.told = now
+        text = f"         {self.what}: {self.lines} commands, {now - self.begun:.0f} s"
+        print(f"\r{text}" if self.terminal else text, end="" if self.terminal else "\n", flush=True)
+
+    def end(self) -> None:
+        if self.terminal and self.told != self.begun:
+            print("\r\033[K", end="", flush=True)
+
+
+def run(command: list[str], folder: Path, environment: dict[str, str], log, progress: Progress) -> None:
+    """Run one command of the build with its output in `log`. Failure with the end of the output when it does not end well."""
+    log.write(f"+ {shlex.join(command)}\n")
+    try:
+        child = subprocess.Popen(command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                 stderr=subprocess.STDOUT, text=True, errors="replace")
+    except OSError as error:
+        raise Failure(f"{command[0]} cannot be started: {error.strerror}") from error
+    lines = []
+    try:
+        for line in child.stdout:
+            log.write(line)
+            lines = [*lines[1 - LOG_LINES:], line]
+            progress.line()
+        status = child.wait()
+    finally:
+        if child.poll() is None:
+            child.terminate()
+        progress.end()
+    if status:
+        raise Failure(f"{shlex.join(command[:2])} ended with status {status}; the whole output is in {log.name}\n"
+                      f"{''.join(lines).rstrip()}")
+
+
+def main(arguments: list[str]) -> None:
+    parser = argparse.ArgumentParser(prog="steps.libc")
+    parser.add_argument("recipe", type=Path)
+    parser.add_argument("source", type=Path)
+    parser.add_argument("output", type=Path)
+    parser.add_argument("--jobs", type=int, default=os.cpu_count())
+    options = parser.parse_args(arguments)
+    try:
+        recipe = load_recipe(options.recipe)
+        how = plan(recipe)
+    except RecipeError as error:
+        raise Failure(str(error)) from error
+    name = options.output.stem
+    with step.workspace(options.output.parent, "libc") as work:
+        source, build, root = work / "source", work / "build", work / "root"
+        archive.extract(options.source, source)
+        build.mkdir()
+        values = {"source": source, "root": root, "jobs": options.jobs,
+                  "map": f"-ffile-prefix-map={source}=. -ffile-prefix-map={build}=."}
+        environment = {key: value for key, value in os.environ.items() if key not in FOREIGN}
+        environment |= {key: value.format(**values) for key, value in how.environment.items()}
+        environment["LC_ALL"] = "C"
+        with open(options.output.with_suffix(".log"), "w") as log:
+            for command in how.commands(**values):
+                run(command, build, environment, log, Progress(name))
+        for path in how.provides:
+            if not (root / path).exists():
+                raise Failure(f"{recipe.path}: the steps installed no {path}")
+        for path in how.licences:
+            target = root / "share" / "licenses" / recipe.name / Path(path).name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source / path, target)
+        with step.result(options.output) as unfinished:
+            archive.pack(root, unfinished, name, newest_member(options.source))
+
+
+if __name__ == "__main__":
+    step.run(main)

@@ -1,0 +1,76 @@
+"""The [build] table of a libc's recipe: how the libc is built, and what makes a sysroot of it.
+
+    [build]
+    steps = ["{source}/configure --prefix=", "make -j{jobs}", ...]
+                        commands, run one after the other in an empty folder. Filled in: {source} the patched source,
+                        {root} the folder to install into, {jobs} how many processors, {map} the compiler flag that keeps
+                        this machine's paths out of the objects
+    provides = ["lib/libc.a"]       what must be there afterwards
+    licences = ["COPYRIGHT"]        files of the source that go along with everything made from it
+    [build.environment]             variables for the steps; flags of the user's own environment are not passed on
+    [build.crt]
+    defines = "-DNAME={name}"       flags for our start files; {name} and {version} are filled in
+    wrap = ["crt1.o"]               start files of the libc, in its lib/, that ours are put in front of
+    entry = "_start"                their entry point
+    [build.files]                   what else the sysroot has: its path there = template in toolchain/
+    "bin/skete-gcc" = "skete-gcc.j2"
+    [build.macros]                  values for the templates besides name, version, arch
+"""
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass, fields
+from typing import Mapping
+
+from fetch import Recipe, RecipeError
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The table above; every key must be there except environment and macros, and no other may."""
+    steps: list[str]
+    provides: list[str]
+    licences: list[str]
+    crt: Mapping[str, object]
+    files: Mapping[str, str]
+    environment: Mapping[str, str]
+    macros: Mapping[str, object]
+
+    def commands(self, **values: object) -> list[list[str]]:
+        """Return the steps as argument lists, with `values` filled in after splitting: a path may hold blanks."""
+        return [[word.format(**values) for word in shlex.split(step)] for step in self.steps]
+
+
+CRT_KEYS = {"defines": str, "wrap": list, "entry": str}
+OPTIONAL = {"environment": {}, "macros": {}}
+KINDS = {"steps": list, "provides": list, "licences": list, "crt": dict, "files": dict, "environment": dict, "macros": dict}
+
+
+def plan(recipe: Recipe) -> Plan:
+    """Return a recipe's plan. RecipeError names the file and the key when it lacks something or has an unknown word."""
+    known = [field.name for field in fields(Plan)]
+    table = {**OPTIONAL, **recipe.build}
+    _check(recipe, "build", table, KINDS)
+    _check(recipe, "build.crt", table["crt"], CRT_KEYS)
+    for step in table["steps"]:
+        _check_step(recipe, step)
+    return Plan(**{name: table[name] for name in known})
+
+
+def _check(recipe: Recipe, where: str, table: Mapping[str, object], kinds: Mapping[str, type]) -> None:
+    for key in table:
+        if key not in kinds:
+            raise RecipeError(f"{recipe.path}: {where}.{key} is no key of a recipe; known are {', '.join(kinds)}")
+    for key, kind in kinds.items():
+        if key not in table:
+            raise RecipeError(f"{recipe.path}: {where}.{key} is missing")
+        if not isinstance(table[key], kind):
+            raise RecipeError(f"{recipe.path}: {where}.{key} must be a {kind.__name__}; it is {table[key]!r}")
+
+
+def _check_step(recipe: Recipe, step: str) -> None:
+    try:
+        for word in shlex.split(step):
+            word.format(source="", root="", jobs=1, map="")
+    except (KeyError, IndexError, ValueError) as error:
+        raise RecipeError(f"{recipe.path}: build.steps: {step!r} cannot be filled in: {error}") from error
