@@ -1,0 +1,31 @@
+"""What a machine's kernel is told once: limits and identity. Everything has a default that any host can satisfy."""
+from __future__ import annotations
+
+import os
+
+__all__ = ["Config"]
+
+
+class Config:
+    """Settings of a kernel.
+
+    memory: bytes of private writable memory for a process, ENOMEM beyond; None for Linux's own heuristic
+    uid, gid, groups: the guest's identity, 1000, 1000 and none. Not the host user's: what a guest prints does not
+        depend on who runs it. It decides nothing on the host, where only what was mounted can be reached.
+    hostname, domainname: bytes, for uname(2)
+    first_pid: the number of the first process; 1 would make programs think they are init
+    auxv: {AT_*: value} from the engine where the guest's processor is not the host's, else None
+    random: n -> n bytes; replaceable for a run that must repeat
+    """
+
+    def __init__(self, memory: int | None = None, uid: int = 1000, gid: int = 1000, groups: tuple = (),
+                 hostname: bytes = b"skete", domainname: bytes = b"(none)", first_pid: int = 1000,
+                 auxv: dict | None = None, random=os.urandom):
+        self.memory, self.uid, self.gid, self.groups = memory, uid, gid, tuple(groups)
+        self.hostname, self.domainname, self.first_pid = hostname, domainname, first_pid
+        self.auxv, self.random = auxv, random
+
+    @staticmethod
+    def physical() -> int:
+        """The host's memory in bytes."""
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")

@@ -1,0 +1,74 @@
+"""The end of a thread, and of a process."""
+from __future__ import annotations
+
+__all__ = ["died", "end_process", "end_thread"]
+
+
+def end_thread(task, code: int) -> None:
+    """exit(2): end this thread, which is stopped. The last one takes the process along."""
+    process, kernel = task.process, task.kernel
+    if task is process.leader:
+        process.leader_code = code
+    if len(process.tasks) == 1:
+        end_process(process, ("exited", process.leader_code))
+        return
+    _release(task)
+    process.cpu_ns += _cpu_ns(task)
+    task.dead = True
+    del process.tasks[task.tid], kernel.tasks[task.vcpu]
+    task.vcpu.end()
+    for observer in kernel.observers:
+        observer.exited(task, ("exited", code))
+    # Another thread may have to look now at what was pending for all of them.
+    if process.signals.pending.bits:
+        from skete.kernel.pending import attract
+        for other in process.tasks.values():
+            if process.signals.pending.bits & ~other.signals.mask:
+                attract(other)
+
+
+def end_process(process, status: tuple) -> None:
+    """End every thread. status: ("exited", code) or ("signalled", signo). What it held is given back."""
+    if process.status is not None:
+        return
+    kernel = process.kernel
+    process.status = status
+    process.space.kill()
+    for task in list(process.tasks.values()):
+        task.dead = True
+        kernel.scheduler.forget(task)
+        call, task.call = task.call, None
+        if call is not None:
+            call.close()
+        del kernel.tasks[task.vcpu]
+        for observer in kernel.observers:
+            observer.exited(task, status)
+    process.tasks.clear()
+    for timer in process.timers.values():
+        timer.stop()
+    process.timers.clear()
+    if process.files is not None:
+        process.files.close_all()
+    process.mm.clear()
+    del kernel.processes[process.pid]
+    if process is kernel.first:
+        kernel.status = status
+
+
+def died(kernel, space, trap) -> None:
+    """The engine lost an address space: its process ended as the host says."""
+    for process in list(kernel.processes.values()):
+        if process.space is space:
+            end_process(process, ("signalled", trap.signo) if trap.signo else ("exited", trap.status))
+
+
+def _release(task) -> None:
+    """What other threads may be waiting for: robust futexes, then the word that pthread_join sleeps on."""
+    from skete.kernel import robust
+    robust.walk(task)
+    robust.clear_tid(task)
+
+
+def _cpu_ns(task) -> int:
+    measure = getattr(task.vcpu, "cpu_ns", None)
+    return measure() if measure is not None else 0

@@ -1,0 +1,76 @@
+"""Who has which frame of guest-physical memory. Offsets into ``Engine.ram`` and lengths in bytes, whole pages.
+
+Free extents are kept sorted and coalesced. Extents are taken from the bottom for what grows upwards (the image, the
+heap) and from the top for mmap's top-down placement: neighbours in the address space then tend to be neighbours in
+``ram`` too, so they stay one vma, one host mapping and one ``memoryview`` slice.
+
+A frame can have several owners once mappings are shared; those extents are counted, extent by extent.
+"""
+from __future__ import annotations
+
+from _bisect import bisect_left, bisect_right
+from errno import ENOMEM
+
+__all__ = ["Frames"]
+
+
+class Frames:
+    """The free list over ``[low, high)``. discard(frame, length) empties what is given back."""
+    __slots__ = ("starts", "ends", "discard", "used")
+
+    def __init__(self, low: int, high: int, discard):
+        self.starts, self.ends = [low], [high]
+        self.discard = discard
+        self.used = 0
+
+    def take(self, length: int, top: bool = False, near: int = -1) -> int:
+        """An extent of zeroed frames. ``near``: begin there (end there with ``top``) if that is free. ENOMEM"""
+        starts, ends = self.starts, self.ends
+        if near >= 0:
+            start = near - length if top else near
+            i = bisect_right(starts, start) - 1
+            if i >= 0 and start + length <= ends[i] and start >= starts[i]:
+                self._carve(i, start, length)
+                return start
+        for i in range(len(starts) - 1, -1, -1) if top else range(len(starts)):
+            if ends[i] - starts[i] >= length:
+                start = ends[i] - length if top else starts[i]
+                self._carve(i, start, length)
+                return start
+        raise OSError(ENOMEM, "guest-physical memory is used up")
+
+    def _carve(self, i: int, start: int, length: int) -> None:
+        starts, ends = self.starts, self.ends
+        end = start + length
+        self.used += length
+        if start == starts[i]:
+            if end == ends[i]:
+                del starts[i], ends[i]
+            else:
+                starts[i] = end
+        elif end == ends[i]:
+            ends[i] = start
+        else:
+            starts.insert(i + 1, end)
+            ends.insert(i, start)
+
+    def give(self, frame: int, length: int) -> None:
+        """Take these frames back; their content is gone."""
+        self.discard(frame, length)
+        starts, ends = self.starts, self.ends
+        end = frame + length
+        i = bisect_left(starts, frame)
+        if (i and ends[i - 1] > frame) or (i < len(starts) and starts[i] < end):
+            raise AssertionError(f"frame {frame:#x}+{length:#x} freed twice")
+        self.used -= length
+        joins_left, joins_right = i and ends[i - 1] == frame, i < len(starts) and starts[i] == end
+        if joins_left and joins_right:
+            ends[i - 1] = ends[i]
+            del starts[i], ends[i]
+        elif joins_left:
+            ends[i - 1] = end
+        elif joins_right:
+            starts[i] = frame
+        else:
+            starts.insert(i, frame)
+            ends.insert(i, end)

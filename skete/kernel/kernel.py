@@ -1,0 +1,224 @@
+"""The kernel of one machine: its processes, and what becomes of each trap.
+
+    kernel = Kernel(engine, Config())
+    task = kernel.start(image, argv, envp, files, fs)
+    while kernel.status is None:
+        kernel.run_ready()
+        event = engine.wait(kernel.scheduler.timeout_s(), kernel.scheduler.fd)
+        if event: kernel.take(*event)
+
+Everything runs in the monitor's one thread. A task is in one of three places: in the guest (the engine runs it),
+being served (``kernel.current``), or in a call that waits (``task.call`` is its generator). On every way back to the
+guest, and nowhere else, pending signals are delivered (``task.notify`` says that there may be some).
+"""
+from __future__ import annotations
+
+from time import monotonic_ns
+
+from skete.engine import Died, Fault, Kicked, Regs, Syscall
+from skete.kernel import delivery, exits, pending
+from skete.kernel.config import Config
+from skete.kernel.frames import Frames
+from skete.kernel.mm import STACK_SIZE, STACK_TOP, Mm
+from skete.kernel.outcome import GONE, KEEP, SIGNAL, TIMEOUT, Restart, Wait
+from skete.kernel.process import Process
+from skete.kernel.scheduler import Scheduler
+from skete.kernel.service import advance, service
+from skete.kernel.table import SYSCALLS
+from skete.kernel.task import Task
+
+__all__ = ["Kernel"]
+
+_Generator = type((lambda: (yield))())
+
+
+class Kernel:
+    """Pure state plus host calls; knows of its engine only what skete/engine.py says.
+
+    processes: {pid: Process};  tasks: {vcpu: Task}, living threads;  current: the task being served, or None
+    status: None while the first process lives, then ("exited", code) or ("signalled", signo)
+    unserved: {nr: calls answered ENOSYS for want of a row}
+    observers: each has entered(task, nr, words), left(task, nr, words, result), result an int or None for "= ?",
+        signalled(task, signo, info), exited(task, status)
+    handlers: {nr: callable(task, nr, words) -> int | None}, asked first; None leaves the call to us
+    """
+
+    def __init__(self, engine, config: Config | None = None):
+        self.engine = engine
+        self.config = config or Config()
+        self.scheduler = Scheduler()
+        self.frames = Frames(0, len(engine.ram) & -4096, engine.discard)
+        self.processes = {}
+        self.tasks = {}
+        self.current = None
+        self.first = None
+        self.status = None
+        self.unserved = {}
+        self.observers = []
+        self.handlers = {}
+        self.futexes = {}           # skete.kernel.futex: key -> Queue
+        self.next_tid = self.config.first_pid
+        self.started_ns = monotonic_ns()
+
+    # a process to begin with
+
+    def start(self, image, argv: list, envp: list, files=None, fs=None, exe: bytes | None = None) -> Task:
+        """Make a process that executes ``image`` (skete.loader.load) and let it run.
+
+        argv, envp: lists of bytes;  files, fs: its descriptor table and view of the file system
+        exe: the path it was started by, for AT_EXECFN; argv[0] when None.  OSError: ENOMEM E2BIG
+        """
+        space = self.engine.space()
+        mm = Mm(self.engine, space, self.frames, self.config.memory, self.config.physical())
+        process = Process(self, self.new_tid(), space, mm, files, fs)
+        process.signals = pending.ProcessSignals()
+        process.started_ns = monotonic_ns()
+        process.exe = exe if exe is not None else argv[0] if argv else b""
+        process.argv, process.envp = list(argv), list(envp)
+        sp = self._load(mm, image, process)
+        vcpu = space.vcpu(Regs(rip=image.entry, rsp=sp, eflags=0x202))
+        task = self.add(process, vcpu, process.exe.rpartition(b"/")[2][:15], process.pid)
+        self.processes[process.pid] = process
+        if self.first is None:
+            self.first = process
+        vcpu.resume()
+        return task
+
+    def _load(self, mm: Mm, image, process) -> int:
+        """Map a program and its stack; the stack pointer it begins with."""
+        from skete.loader import host_auxv, stack
+        config = self.config
+        for m in image.mappings:
+            mm.remove(m.start, m.length)
+            mm.add(m.start, m.length, m.prot, name=image.name if m.offset is not None else "", top=False)
+            if len(m.content):
+                at = mm.vmas.at(m.start).delta + m.start
+                mm.ram[at:at + len(m.content)] = m.content
+        mm.brk_start = mm.brk = image.brk
+        start = stack(image, process.argv, process.envp, host=config.auxv or host_auxv(), random=config.random(16),
+                      execfn=process.exe, ids=(config.uid, config.uid, config.gid, config.gid),
+                      top=STACK_TOP, size=STACK_SIZE)
+        mm.add(STACK_TOP - STACK_SIZE, STACK_SIZE, 7 if image.exec_stack else 3, name="[stack]")
+        mm.write(start.sp, start.data)
+        process.auxv = start.auxv
+        return start.sp
+
+    def new_tid(self) -> int:
+        """A number for a new thread or process."""
+        tid = self.next_tid
+        self.next_tid += 1
+        return tid
+
+    def add(self, process: Process, vcpu, name: bytes, tid: int) -> Task:
+        """A new thread of ``process`` on a vcpu that has not run yet."""
+        task = Task(tid, process, vcpu, name)
+        task.signals = pending.TaskSignals()
+        task.started_ns = monotonic_ns()
+        process.tasks[tid] = task
+        self.tasks[vcpu] = task
+        return task
+
+    # traps
+
+    def take(self, source, trap) -> None:
+        """What Engine.wait reported: ``source`` is a vcpu, or a space with Died."""
+        task = self.tasks.get(source)
+        if task is not None:
+            self.serve(task, trap)
+        elif type(trap) is Died:
+            exits.died(self, source, trap)
+
+    def serve(self, task: Task, trap) -> None:
+        """Serve one trap and let the task go on, wait or end. Ours alone to call ``vcpu.resume``."""
+        self.current = task
+        if type(trap) is Syscall:
+            result = self._observed(task, trap) if self.observers or self.handlers else service(task, trap)
+            if type(result) is int:
+                if not task.notify:
+                    task.vcpu.resume(result)
+                else:
+                    self._settle(task, trap, result)
+            else:
+                self._settle(task, trap, result)
+        elif type(trap) is Fault:
+            delivery.fault(task, trap)
+            self._return(task, None, None)
+        elif type(trap) is Kicked:
+            self._return(task, None, None)
+        else:
+            exits.died(self, task.process.space, trap)
+        self.current = None
+
+    def run_ready(self) -> None:
+        """Let the calls that were woken go on, and fire the timers that are due."""
+        scheduler = self.scheduler
+        scheduler.poll()
+        while scheduler.ready:
+            ready, scheduler.ready = scheduler.ready, []
+            for task, reason in ready:
+                if task.dead:
+                    continue
+                if reason is SIGNAL and not pending.deliverable(task):
+                    # Another thread took the signal meanwhile: Linux restarts the call, we never left it.
+                    scheduler.block(task, task.waited)
+                    continue
+                self.current = task
+                call, trap = task.call, task.trap
+                task.call = task.trap = None
+                self._settle(task, trap, advance(call, reason), call)
+                self.current = None
+
+    def _observed(self, task: Task, trap):
+        nr, words = trap.nr, trap.words
+        for observer in self.observers:
+            observer.entered(task, nr, words)
+        handler = self.handlers.get(nr)
+        result = None
+        if handler is not None:
+            try:
+                result = handler(task, nr, words)
+            except OSError as e:
+                result = -e.errno
+        if result is None:
+            result = service(task, trap)
+        if type(result) is int and not task.dead:
+            self._left(task, trap, result)
+        return result
+
+    def _settle(self, task: Task, trap: Syscall, result, call=None) -> None:
+        """Go on from what a call came to: back to the guest, asleep, or gone."""
+        kind = type(result)
+        if kind is _Generator:
+            call, result = result, advance(result, None)
+        while isinstance(result, Wait):
+            if task.notify and result.interruptible and pending.deliverable(task):
+                result = advance(call, SIGNAL)
+                continue
+            if result.deadline_ns is not None and result.deadline_ns <= monotonic_ns() and result.host_fd < 0:
+                result = advance(call, TIMEOUT)
+                continue
+            task.call, task.trap = call, trap
+            self.scheduler.block(task, result)
+            return
+        if task.dead or result is GONE:
+            return
+        if self.observers and trap is not None and kind is not int and result is not Restart:
+            self._left(task, trap, None if result is KEEP else result)
+        self._return(task, trap, result)
+
+    def _left(self, task: Task, trap: Syscall, result) -> None:
+        for observer in self.observers:
+            observer.left(task, trap.nr, trap.words, result)
+
+    def _return(self, task: Task, trap: Syscall | None, result) -> None:
+        """Back to the guest with rax = result (None or KEEP: registers as they are), signals first."""
+        if task.notify:
+            result = delivery.deliver(task, trap, result)
+            if task.dead:
+                return
+            if type(result) is _Generator:
+                return self._settle(task, trap, result)
+        if result is Restart:
+            # No handler ran: the call is made again and the guest never knows.
+            return self._settle(task, trap, service(task, trap))
+        task.vcpu.resume(result if type(result) is int else None)

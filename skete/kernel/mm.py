@@ -1,0 +1,344 @@
+"""The memory of a process: which guest address stands on which frame, and access to it from our side.
+
+The one picture kept twice is the engine's: whoever changes the vma list here tells ``space`` in the same breath.
+Every address and length a guest gave is checked here, against the vma list, before it becomes a slice of ``ram``.
+The syscalls that change mappings (memory.py) work on the primitives at the end.
+"""
+from __future__ import annotations
+
+from errno import EFAULT, ENAMETOOLONG, ENOMEM
+
+from skete.engine import PAGE
+from skete.kernel.vma import NO_FRAME, Vma, VmaList
+
+__all__ = ["GUARD", "HEAP_WINDOW", "MMAP_TOP", "Mm", "STACK_SIZE", "STACK_TOP", "page_up"]
+
+STACK_TOP = 0x7fff_ffff_f000
+STACK_SIZE = 8 << 20
+MMAP_TOP = 0x7fff_f7ff_f000
+#: unmapped below the stack, as Linux's stack_guard_gap: 256 pages
+GUARD = 256 * PAGE
+#: frames are set aside for the heap in windows of this size (sparse: they cost nothing), so that it stays one slice
+HEAP_WINDOW = 1 << 30
+#: a PROT_NONE reservation from this size on gets its frames piece by piece, when it is made accessible
+RESERVATION = 4 << 30
+
+_NOWHERE = Vma(0, 0, 0, 0)
+
+
+def page_up(n: int) -> int:
+    """n, rounded up to whole pages."""
+    return n + PAGE - 1 & -PAGE
+
+
+class Mm:
+    """One address space's memory. ``space``: the engine's; ``frames``: the machine's free list, shared by all.
+
+    limit: bytes of private writable memory that may be mapped (ENOMEM beyond), or None for Linux's heuristic:
+    only a single request larger than ``physical`` bytes is refused.
+    """
+
+    def __init__(self, engine, space, frames, limit: int | None = None, physical: int = 1 << 62):
+        self.space, self.frames = space, frames
+        self.ram = engine.ram
+        self.ram32, self.ram64 = engine.ram.cast("I"), engine.ram.cast("Q")
+        self.low, self.high = engine.user_range
+        self.reserved = sorted(engine.reserved)
+        self.limit, self.physical = limit, physical
+        self.charged = 0                # bytes that count against the limit
+        self.vmas = VmaList()
+        self.last = _NOWHERE            # the vma of the last access: most accesses hit it again
+        self.brk_start = self.brk = 0   # bytes, not rounded
+        self.mmap_top = MMAP_TOP
+        self.futexes = {}               # private ones: address -> queue (skete.kernel.futex)
+        self.heap = (0, 0)              # [next, end) of the frames set aside for the heap
+
+    # access: guest pointers end here
+
+    def read(self, addr: int, n: int) -> bytes:
+        """n bytes from guest memory. EFAULT"""
+        vma = self.last
+        if vma.start <= addr and addr + n <= vma.end:
+            at = addr + vma.delta
+            return self.ram[at:at + n].tobytes()
+        return b"".join(self._all(addr, n, False))
+
+    def write(self, addr: int, data) -> None:
+        """Write bytes to guest memory, all or nothing. EFAULT"""
+        vma = self.last
+        n = len(data)
+        if vma.start <= addr and addr + n <= vma.end and vma.prot & 2:
+            at = addr + vma.delta
+            self.ram[at:at + n] = data
+            return
+        done = 0
+        for view in self._all(addr, n, True):
+            view[:] = data[done:done + len(view)]
+            done += len(view)
+
+    def views(self, addr: int, n: int, writable: bool = False) -> list:
+        """The n bytes at addr as memoryviews of guest memory, as few as possible; [] for n == 0.
+
+        Stops at the first page that cannot be accessed, as Linux transfers partially. EFAULT only where the first
+        byte is bad.
+        """
+        vma = self.last
+        if not (vma.start <= addr < vma.end):
+            if n == 0:
+                return []
+            vma = self._find(addr)
+        if writable and not vma.prot & 2:
+            if n == 0:
+                return []
+            raise OSError(EFAULT, f"{addr:#x} is not writable")
+        at = addr + vma.delta
+        if addr + n <= vma.end:
+            return [self.ram[at:at + n]] if n else []
+        return self._pieces(addr, n, writable)
+
+    def _pieces(self, addr: int, n: int, writable: bool) -> list:
+        views, end, wanted = [], addr + n, 2 if writable else 7
+        while addr < end:
+            vma = self.vmas.at(addr)
+            if vma is None or not vma.prot & wanted:
+                break
+            stop = min(end, vma.end)
+            views.append(self.ram[addr + vma.delta:stop + vma.delta])
+            addr = stop
+        return views
+
+    def _all(self, addr: int, n: int, writable: bool) -> list:
+        if n == 0:
+            return []
+        if not writable or self._find(addr).prot & 2:
+            self._find(addr)
+            views = self._pieces(addr, n, writable)
+            if sum(map(len, views)) == n:
+                return views
+        raise OSError(EFAULT, f"{addr:#x}+{n:#x} is not all {'writable' if writable else 'readable'}")
+
+    def _find(self, addr: int) -> Vma:
+        """The accessible vma at addr, remembered for the next access. EFAULT"""
+        vma = self.vmas.at(addr)
+        if vma is None or not vma.prot:
+            raise OSError(EFAULT, f"nothing accessible at {addr:#x}")
+        self.last = vma
+        return vma
+
+    def cstr(self, addr: int, limit: int = PAGE) -> bytes:
+        """The NUL-terminated string at addr, without the NUL. EFAULT; ENAMETOOLONG from ``limit`` bytes on."""
+        text, left = b"", limit
+        while True:
+            vma = self.last
+            if not vma.start <= addr < vma.end:
+                vma = self._find(addr)
+            at = addr + vma.delta
+            # Names are short: look at a little first, then at all that is left.
+            n = min(left, vma.end - addr, 128 if not text else left)
+            piece = self.ram[at:at + n].tobytes()
+            end = piece.find(0)
+            if end >= 0:
+                return text + piece[:end]
+            text += piece
+            addr += n
+            left -= n
+            if not left:
+                raise OSError(ENAMETOOLONG, f"no end within {limit} bytes")
+
+    def read_u32(self, addr: int) -> int:
+        """One load where aligned. EFAULT"""
+        vma = self.last
+        if vma.start <= addr and addr + 4 <= vma.end and not addr & 3:
+            return self.ram32[addr + vma.delta >> 2]
+        if addr & 3:
+            return int.from_bytes(self.read(addr, 4), "little")
+        return self.ram32[addr + self._find(addr).delta >> 2]
+
+    def read_u64(self, addr: int) -> int:
+        """One load where aligned. EFAULT"""
+        vma = self.last
+        if vma.start <= addr and addr + 8 <= vma.end and not addr & 7:
+            return self.ram64[addr + vma.delta >> 3]
+        if addr & 7:
+            return int.from_bytes(self.read(addr, 8), "little")
+        return self.ram64[addr + self._find(addr).delta >> 3]
+
+    def write_u32(self, addr: int, value: int) -> None:
+        """One store where aligned. EFAULT"""
+        if addr & 3:
+            return self.write(addr, (value & 0xffff_ffff).to_bytes(4, "little"))
+        self.ram32[self._writable(addr) >> 2] = value & 0xffff_ffff
+
+    def write_u64(self, addr: int, value: int) -> None:
+        """One store where aligned. EFAULT"""
+        if addr & 7:
+            return self.write(addr, (value & 0xffff_ffff_ffff_ffff).to_bytes(8, "little"))
+        self.ram64[self._writable(addr) >> 3] = value & 0xffff_ffff_ffff_ffff
+
+    def _writable(self, addr: int) -> int:
+        """The frame address of a writable guest address. EFAULT"""
+        vma = self.last
+        if not vma.start <= addr < vma.end:
+            vma = self._find(addr)
+        if not vma.prot & 2:
+            raise OSError(EFAULT, f"{addr:#x} is not writable")
+        return addr + vma.delta
+
+    def frame(self, addr: int) -> int:
+        """The offset in ``ram`` behind a guest address: the same for everyone who shares the page. EFAULT"""
+        vma = self.last
+        if not vma.start <= addr < vma.end:
+            vma = self._find(addr)
+        return addr + vma.delta
+
+    # the primitives behind mmap and its kin: whole pages, already checked
+
+    def add(self, start: int, length: int, prot: int, shared: bool = False, name: str = "",
+            charge: bool = True, near: int = -1, top: bool = True, frame: int | None = None) -> Vma:
+        """Map fresh zeroed frames (or ``frame``) at a free range. ENOMEM"""
+        charge = charge and (shared or bool(prot & 2))
+        if charge:
+            self.charge(length)
+        delta = NO_FRAME
+        if frame is not None:
+            delta = frame - start
+        elif prot or length < RESERVATION:
+            if near < 0 and top:
+                above = self.vmas.at(start + length)
+                near = start + length + above.delta if above and above.delta is not NO_FRAME else -1
+            try:
+                delta = self.frames.take(length, top, near) - start
+            except OSError:
+                if charge:
+                    self.charged -= length
+                raise
+        vma = Vma(start, start + length, prot, delta, shared, bool(prot), charge, name)
+        if prot:
+            self.space.map(start, length, prot, start + delta)
+        self.last = _NOWHERE
+        return self.vmas.insert(vma)
+
+    def remove(self, start: int, length: int) -> None:
+        """Unmap whatever is there; holes are fine. The frames go back."""
+        cut = self.vmas.cut(start, start + length)
+        self.last = _NOWHERE
+        shown = [vma for vma in cut if vma.shown]
+        if shown:
+            # One call to the engine, however many vmas and holes there were.
+            first, end = shown[0].start, shown[-1].end
+            self.space.unmap(first, end - first)
+        for vma in cut:
+            self.release(vma)
+
+    def release(self, vma: Vma) -> None:
+        """Give back what a removed vma held."""
+        length = vma.end - vma.start
+        if vma.charged:
+            self.charged -= length
+        if vma.delta is not NO_FRAME:
+            self.frames.give(vma.start + vma.delta, length)
+
+    def charge(self, length: int) -> None:
+        """Account for memory about to become writable. ENOMEM"""
+        if length > self.physical or self.limit is not None and self.charged + length > self.limit:
+            raise OSError(ENOMEM, f"{length} bytes more than the limit leaves")
+        self.charged += length
+
+    def protect(self, start: int, length: int, prot: int) -> None:
+        """Change the protection of mapped pages; there must be no hole. ENOMEM"""
+        end = start + length
+        more = 0
+        if prot & 2:
+            more = sum(min(v.end, end) - max(v.start, start)
+                       for v in self.vmas.within(start, end) if not v.charged and not v.shared)
+            if more:
+                self.charge(more)
+        pieces = self.vmas.cut(start, end)
+        self.last = _NOWHERE
+        for vma in pieces:
+            size = vma.end - vma.start
+            if prot and not vma.shown:
+                if vma.delta is NO_FRAME:
+                    left = self.vmas.at(vma.start - 1)
+                    near = vma.start + left.delta if left and left.delta is not NO_FRAME else -1
+                    vma.delta = self.frames.take(size, False, near) - vma.start
+                self.space.map(vma.start, size, prot, vma.start + vma.delta)
+                vma.shown = True
+            elif vma.shown and prot != vma.prot:
+                self.space.protect(vma.start, size, prot)
+            vma.prot = prot
+            vma.charged = vma.charged or bool(prot & 2)
+            self.vmas.insert(vma)
+
+    def empty(self, start: int, end: int) -> None:
+        """Drop the content of private pages: they read as zero again. Holes are fine."""
+        for vma in self.vmas.within(start, end):
+            if vma.delta is not NO_FRAME:
+                first, last = max(vma.start, start), min(vma.end, end)
+                self.frames.discard(first + vma.delta, last - first)
+
+    def is_free(self, start: int, end: int) -> bool:
+        """Whether nothing is mapped in [start, end) and the engine does not keep any of it."""
+        return not self.vmas.within(start, end) and not self.is_reserved(start, end)
+
+    def is_reserved(self, start: int, end: int) -> bool:
+        """Whether the engine keeps any of [start, end) for itself, or it is outside what programs may use."""
+        return start < self.low or end > self.high or any(a < end and start < b for a, b in self.reserved)
+
+    def place(self, length: int, top: int = 0) -> int:
+        """A free range, as high as possible below ``top`` (0: where mmap begins). ENOMEM"""
+        top = top or self.mmap_top
+        while True:
+            start = self.vmas.gap_below(top, length, self.low)
+            if start is None:
+                raise OSError(ENOMEM, "the address space is full")
+            in_the_way = [a for a, b in self.reserved if a < start + length and start < b]
+            if not in_the_way:
+                return start
+            top = min(in_the_way)
+
+    def set_break(self, addr: int) -> int:
+        """Move the break, which is returned. ENOMEM where something is in the way or memory is used up."""
+        old, new = page_up(self.brk), page_up(addr)
+        if addr < self.brk_start or new > self.high:
+            raise OSError(ENOMEM, "below the heap's start, or beyond user space")
+        if new < old:
+            last, (at, end) = self.vmas.at(old - 1), self.heap
+            self.remove(new, old - new)
+            if last and last.start <= new and old + last.delta == at:
+                # The window takes its frames back, so that the heap can grow into them again.
+                self.heap = (self.frames.take(old - new, near=new + last.delta), end)
+        elif new > old:
+            if not self.is_free(old, new + PAGE):
+                raise OSError(ENOMEM, "a mapping is in the way")
+            self._grow_heap(old, new - old)
+        self.brk = addr
+        return addr
+
+    def _grow_heap(self, start: int, length: int) -> None:
+        at, end = self.heap
+        if end - at < length:
+            if end > at:
+                self.frames.give(at, end - at)
+            left = self.vmas.at(start - 1)
+            near = start + left.delta if left and left.delta is not NO_FRAME else -1
+            try:
+                at = self.frames.take(max(length, HEAP_WINDOW), False, near)
+                end = at + max(length, HEAP_WINDOW)
+            except OSError:
+                at = self.frames.take(length, False, near)
+                end = at + length
+            self.heap = (at, end)
+        self.add(start, length, 3, name="[heap]", frame=at)
+        self.heap = (at + length, end)
+
+    def clear(self) -> None:
+        """Unmap everything: the process has ended or executes another program."""
+        for vma in list(self.vmas):
+            self.release(vma)
+        self.vmas = VmaList()
+        self.last = _NOWHERE
+        at, end = self.heap
+        if end > at:
+            self.frames.give(at, end - at)
+        self.heap = (0, 0)

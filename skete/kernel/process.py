@@ -1,0 +1,38 @@
+"""A process as the kernel sees it: what its threads share."""
+from __future__ import annotations
+
+__all__ = ["Process"]
+
+
+class Process:
+    """A thread group.
+
+    pid, parent (a Process or None: the machine started it), pgid, sid;  space: the engine's address space
+    mm, files, fs: shared by all its threads;  tasks: {tid: Task}, living threads
+    exe: bytes, the program's path;  argv, envp: lists of bytes
+    status: None while it lives, then ("exited", code) or ("signalled", signo)
+    """
+
+    def __init__(self, kernel, pid: int, space, mm, files, fs, parent=None):
+        self.kernel, self.pid, self.space = kernel, pid, space
+        self.mm, self.files, self.fs = mm, files, fs
+        self.parent = parent
+        self.ppid = parent.pid if parent else 0
+        self.pgid = self.sid = pid
+        self.tasks = {}
+        self.exe, self.argv, self.envp = b"", [], []
+        self.status = None
+        self.leader_code = 0        # what the first thread gave to exit(2)
+        self.signals = None         # skete.kernel.pending.ProcessSignals
+        self.timers = {}            # setitimer's, by which
+        self.rlimits = None
+        self.started_ns = 0
+        self.cpu_ns = 0             # used by threads that have ended
+
+    def __repr__(self):
+        return f"Process({self.pid})"
+
+    @property
+    def leader(self):
+        """The task whose tid is the pid, or None once it has ended."""
+        return self.tasks.get(self.pid)

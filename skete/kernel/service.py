@@ -1,0 +1,43 @@
+"""Run one system call. The one place where OSError becomes -errno.
+
+Whatever else a handler raises is our own bug and passes through: it must never reach a guest dressed as an errno.
+"""
+from __future__ import annotations
+
+from errno import ENOSYS
+
+from skete.kernel.outcome import Restart
+from skete.kernel.table import SYSCALLS
+
+__all__ = ["advance", "service"]
+
+
+def service(task, trap):
+    """What the call comes to: rax as a signed int, GONE, KEEP, the Restart class, or a generator that has not begun."""
+    row = SYSCALLS.get(trap.nr)
+    if row is None:
+        # Linux looks at eax alone.
+        nr = trap.nr & 0xffff_ffff
+        row = SYSCALLS.get(nr)
+        if row is None:
+            unserved = task.kernel.unserved
+            unserved[nr] = unserved.get(nr, 0) + 1
+            return -ENOSYS
+    try:
+        return row.call(task, trap.words)
+    except OSError as e:
+        return -e.errno
+
+
+def advance(call, reason):
+    """Let a waiting call go on. The next Wait, or what it came to, as :func:`service` says it."""
+    try:
+        return call.send(reason)
+    except StopIteration as done:
+        return done.value
+    except OSError as e:
+        return -e.errno
+    except Restart:
+        return Restart
+
+

@@ -1,0 +1,44 @@
+"""A thread as the kernel sees it (Linux's task_struct, what is per thread of it)."""
+from __future__ import annotations
+
+__all__ = ["Task"]
+
+
+class Task:
+    """One guest thread. The objects it shares with others hang on ``process`` and are repeated here for speed.
+
+    tid, name (bytes, at most 15);  process, kernel, vcpu, mm, files (descriptor table), fs (namespace, cwd, umask)
+    call:    the generator of the call in progress, while it waits or stands in the scheduler's ready list
+    wait:    what it waits for, while it does;  waited: what it waited for last
+    trap:    the Syscall in progress, while ``call`` is set
+    notify:  something is to be done before it goes back to the guest (Linux's TIF_SIGPENDING)
+    signals: its mask, pending signals and alternate stack (skete.kernel.pending.TaskSignals)
+    """
+    __slots__ = ("tid", "process", "kernel", "vcpu", "mm", "files", "fs", "name", "call", "wait", "waited", "trap",
+                 "notify", "dead", "signals", "clear_child_tid", "robust_list", "restarts", "affinity", "nice", "started_ns",
+                 "extra")
+
+    def __init__(self, tid: int, process, vcpu=None, name: bytes = b""):
+        self.tid, self.process, self.vcpu, self.name = tid, process, vcpu, name
+        self.kernel, self.mm, self.files, self.fs = process.kernel, process.mm, process.files, process.fs
+        self.call = self.wait = self.waited = self.trap = None
+        self.notify = self.dead = False
+        self.signals = None
+        self.clear_child_tid = self.robust_list = 0
+        self.restarts = {}
+        self.affinity = None
+        self.nice = 0
+        self.started_ns = 0
+        self.extra = None
+
+    def __repr__(self):
+        return f"Task({self.process.pid}/{self.tid})"
+
+    @property
+    def sigmask(self) -> int:
+        """The blocked signals; bit n-1 is signal n."""
+        return self.signals.mask
+
+    def file(self, fd: int):
+        """The open file behind a descriptor. EBADF"""
+        return self.files.get(fd)

@@ -1,0 +1,136 @@
+"""The sorted list of a process's mapped ranges. Pure arithmetic: no engine, no memory.
+
+A vma's frames are linear: guest address ``a`` stands on frame ``a + delta``. So splitting one costs nothing, and two
+neighbours can be one exactly when their deltas, protections and flags agree.
+"""
+from __future__ import annotations
+
+from _bisect import bisect_right
+
+__all__ = ["NO_FRAME", "Vma", "VmaList"]
+
+#: delta of a range that has no frames (a huge PROT_NONE reservation)
+NO_FRAME = None
+
+
+class Vma:
+    """[start, end) guest virtual; prot: PROT_*; shared: MAP_SHARED; shown: the engine has it mapped.
+
+    delta: frame minus address, or NO_FRAME.  name: what /proc/PID/maps calls it (bytes, "" for anonymous).
+    charged: counts against the memory limit.  locked: mlock.
+    """
+    __slots__ = ("start", "end", "prot", "delta", "shared", "shown", "charged", "name")
+
+    def __init__(self, start: int, end: int, prot: int, delta, shared: bool = False, shown: bool = True,
+                 charged: bool = False, name: str = ""):
+        self.start, self.end, self.prot, self.delta = start, end, prot, delta
+        self.shared, self.shown, self.charged, self.name = shared, shown, charged, name
+
+    def __repr__(self):
+        return f"Vma({self.start:#x}-{self.end:#x} prot {self.prot} delta {self.delta} {self.name})"
+
+    def piece(self, start: int, end: int) -> Vma:
+        """A copy that covers only [start, end)."""
+        return Vma(start, end, self.prot, self.delta, self.shared, self.shown, self.charged, self.name)
+
+    def joins(self, right: Vma) -> bool:
+        """Whether ``right``, which begins where this ends, can be part of this one."""
+        return (self.end == right.start and self.delta == right.delta and self.prot == right.prot
+                and self.shared == right.shared and self.shown == right.shown and self.charged == right.charged
+                and self.name == right.name)
+
+
+class VmaList:
+    """Vmas in address order, never overlapping."""
+    __slots__ = ("starts", "vmas")
+
+    def __init__(self):
+        self.starts, self.vmas = [], []
+
+    def __iter__(self):
+        return iter(self.vmas)
+
+    def __len__(self):
+        return len(self.vmas)
+
+    def at(self, addr: int) -> Vma | None:
+        """The vma that covers this address."""
+        i = bisect_right(self.starts, addr) - 1
+        if i >= 0:
+            vma = self.vmas[i]
+            if addr < vma.end:
+                return vma
+        return None
+
+    def index(self, addr: int) -> int:
+        """Index of the first vma that ends above this address."""
+        i = bisect_right(self.starts, addr) - 1
+        return i if i >= 0 and self.vmas[i].end > addr else i + 1
+
+    def within(self, start: int, end: int) -> list:
+        """The vmas that touch [start, end), whole, in order."""
+        i = self.index(start)
+        found = []
+        while i < len(self.vmas) and self.starts[i] < end:
+            found.append(self.vmas[i])
+            i += 1
+        return found
+
+    def covers(self, start: int, end: int) -> bool:
+        """Whether [start, end) is mapped without a hole."""
+        for vma in self.within(start, end):
+            if vma.start > start:
+                return False
+            start = vma.end
+        return start >= end
+
+    def cut(self, start: int, end: int) -> list:
+        """Take [start, end) out and return the removed pieces; what straddles an edge is split."""
+        first = i = self.index(start)
+        vmas, keep, out = self.vmas, [], []
+        while i < len(vmas) and vmas[i].start < end:
+            vma = vmas[i]
+            if vma.start < start:
+                keep.append(vma.piece(vma.start, start))
+            if vma.end > end:
+                keep.append(vma.piece(end, vma.end))
+            if vma.start < start or vma.end > end:
+                vma = vma.piece(max(vma.start, start), min(vma.end, end))
+            out.append(vma)
+            i += 1
+        self.vmas[first:i] = keep
+        self.starts[first:i] = [v.start for v in keep]
+        return out
+
+    def insert(self, vma: Vma) -> Vma:
+        """Put a vma where nothing is, joined with its neighbours where possible. Returns the one that stands there."""
+        starts, vmas = self.starts, self.vmas
+        i = bisect_right(starts, vma.start)
+        if i and vmas[i - 1].joins(vma):
+            i -= 1
+            vma = vmas[i].piece(vmas[i].start, vma.end)
+            vmas[i] = vma
+        else:
+            starts.insert(i, vma.start)
+            vmas.insert(i, vma)
+        if i + 1 < len(vmas) and vma.joins(vmas[i + 1]):
+            vma = vma.piece(vma.start, vmas[i + 1].end)
+            vmas[i] = vma
+            del starts[i + 1], vmas[i + 1]
+        return vma
+
+    def gap_below(self, top: int, length: int, lowest: int, guard: int = 0) -> int | None:
+        """The highest free start with start + length <= top, ``guard`` bytes clear of what lies above; None if full."""
+        vmas = self.vmas
+        i = bisect_right(self.starts, top - 1) - 1
+        end = top
+        if i + 1 < len(vmas) and vmas[i + 1].start - guard < end:
+            end = vmas[i + 1].start - guard
+        while i >= 0:
+            vma = vmas[i]
+            if end - length >= vma.end:
+                break
+            end = min(end, vma.start - guard)
+            i -= 1
+        start = end - length
+        return start if start >= lowest else None
