@@ -13,7 +13,7 @@ int libc_errno(void) { return errno; }
 void libc_set_errno(int value) { errno = value; }
 int libc_fail_with_ebadf(void) { return close(-1); }
 
-#ifdef NEWLIB_OBJECTS
+#ifdef HAVE_NEWLIB
 
 static int before_main;
 static pthread_barrier_t together;
