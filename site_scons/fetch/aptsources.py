@@ -49,7 +49,7 @@ def read_sources(main_list: Path, parts: Path) -> tuple[list[Archive], list[Skip
     skipped: list[Skipped] = []
     try:
         more = sorted(p for p in parts.iterdir() if LIST_NAME.fullmatch(p.name))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):    # apt is told to have none by naming /dev/null
         more = []
     except OSError as e:
         more = []
@@ -79,7 +79,7 @@ def one_line_entries(text: str, path: str) -> Iterator[Archive | Skipped]:
         options: dict[str, str] = {}
         if rest and rest[0].startswith("["):
             options = dict(o.partition("=")[::2] for o in rest.pop(0).strip("[]").split())
-        if kind not in ("deb", "deb-src") or len(rest) < 2:
+        if kind not in ("deb", "deb-src") or len(rest) < 2 or ":" not in rest[0]:
             yield Skipped(where, "is no `deb uri suite component...` line")
             continue
         uri, suite, *components = rest
@@ -142,7 +142,10 @@ def pool_mirrors(archives: list[Archive], component: str) -> tuple[list[str], li
 
 def _unfit(archive: Archive, component: str) -> str | None:
     """Why this archive is not asked, or None."""
-    parts = urlsplit(archive.uri)
+    try:
+        parts = urlsplit(archive.uri)
+    except ValueError as e:
+        return f"it is no address: {e}"
     if parts.scheme.startswith("mirror"):
         return "a list of mirrors, which only apt knows how to choose from"
     if parts.scheme not in ("http", "https"):

@@ -56,8 +56,8 @@ class Entry:
     def adopt(self, part: Part) -> None:
         """A verified piece becomes the entry. Read-only, for a hard link of it may be what the build has."""
         with local(self.path):
-            os.chmod(part.path, 0o444)
             os.replace(part.path, self.path)
+            os.chmod(self.path, 0o444)
             for left in self.path.parent.glob(f"{self.path.name}.*.part*"):
                 left.unlink(missing_ok=True)
 

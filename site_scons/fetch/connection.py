@@ -11,6 +11,7 @@ Proxies, CA bundles and netrc are the environment's, as requests reads it.
 from __future__ import annotations
 
 import os
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -103,9 +104,9 @@ class Watchdog:
     def _shut_down(self) -> None:
         for sock in self._sockets:
             try:
-                sock.shutdown(2)    # SHUT_RDWR
+                sock.shutdown(socket.SHUT_RDWR)
             except OSError:
-                pass                # not connected any more
+                pass    # not connected any more
 
 
 class _WatchedAdapter(HTTPAdapter):
@@ -173,7 +174,11 @@ def get(url: str, headers: dict[str, str], proxies: dict[str, str | None], limit
 
 
 def _target(at: str, location: str) -> str:
-    target = urljoin(at, location)
-    if urlsplit(target).scheme not in ("http", "https"):
+    try:
+        target = urljoin(at, location)
+        scheme = urlsplit(target).scheme
+    except ValueError as e:
+        raise SourceFailed(f"redirects to no address: {e}") from e
+    if scheme not in ("http", "https"):
         raise SourceFailed(f"redirects to {shown(target)}, which is not http")
     return target

@@ -23,6 +23,14 @@ class SourceFailed(Exception):
 
 def shown(url: str) -> str:
     """The URL as it may be printed: a mirror's password or a signed query must not end up in a build log."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return "an unreadable address"
     host = parts.netloc.rpartition("@")[2]
-    return urlunsplit((parts.scheme, host, parts.path, "..." if parts.query else "", ""))
+    return printable(urlunsplit((parts.scheme, host, parts.path, "..." if parts.query else "", "")))
+
+
+def printable(text: str) -> str:
+    """One line that is safe on a terminal: what a server says may hold line ends and escape sequences."""
+    return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text[:1000])

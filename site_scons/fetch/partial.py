@@ -56,7 +56,7 @@ class Part:
 
     def sha256(self) -> str:
         """Of what is on the disk, after bringing it there: this is what gets the file its name."""
-        with local(self.path), open(self.path, "r+b") as file:
+        with local(self.path), open(self.path, "rb") as file:
             os.fsync(file.fileno())
             return digest(file)
 

@@ -64,9 +64,9 @@ class Bar:
                                  console=Console(stderr=True), transient=True)
         self._title = title
         self._task = self._bar.add_task(title, total=None)
-        self._bar.start()
 
     def begin(self, total: int | None, have: int) -> None:
+        self._bar.start()
         self._bar.update(self._task, total=total, completed=have)
 
     def advance(self, have: int) -> None:

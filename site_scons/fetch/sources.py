@@ -45,4 +45,4 @@ def _in_pools(path: str, apt_dir: Path | None) -> list[Source | Skipped]:
 
 def _proxies(config: AptConfig, url: str) -> dict[str, str | None]:
     proxy = config.proxy(url)
-    return {} if proxy is None else {"http": proxy or None, "https": proxy or None}
+    return {} if proxy is None else dict.fromkeys(("http", "https", "all"), proxy or None)

@@ -29,15 +29,15 @@ import requests
 import urllib3
 
 from .connection import Limits, Watchdog, get
-from .errors import SourceFailed
+from .errors import SourceFailed, printable
 from .partial import Part, local
 from .progress import Progress
 from .recipe import Release
 from .sources import Source
 
-BLOCK = 16384
+BLOCK = 16384    # bytes; what Limits.block_s is for
 AGAIN = {408, 425, 429, 500, 502, 503, 504}
-CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
+CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,18})-[0-9]{1,18}/([0-9]{1,18}|\*)")
 
 
 class _Again(Exception):
@@ -65,11 +65,11 @@ class Transfer:
                     return
                 return self._verify(*self._try())
             except _Again as failure:
-                reasons[str(failure)] = None
+                reasons[printable(str(failure))] = None
                 if tries < self.limits.tries and not self._wait(failure, tries):
                     break
             except SourceFailed as failure:
-                reasons[str(failure)] = None
+                reasons[printable(str(failure))] = None
                 break
         raise SourceFailed(", then ".join(reasons) + (f" after {tries} tries" if tries > 1 else ""))
 
@@ -97,7 +97,7 @@ class Transfer:
         if wait_s > limits.backoff_max_s or time.monotonic() + wait_s > self.until:
             return False
         if wait_s:
-            self.progress.note(f"{failure}; trying again in {wait_s:.1f} s")
+            self.progress.note(f"{printable(str(failure))}; trying again in {wait_s:.1f} s")
             time.sleep(wait_s)
         return True
 
@@ -109,7 +109,7 @@ class Transfer:
             try:
                 with get(self.source.url, self._range(), self.source.proxies, self.limits, dog) as response:
                     return self._receive(response, dog)
-            except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as e:
+            except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as e:
                 self._too_late(dog)
                 raise _failure(e, self.limits) from e
 
@@ -124,9 +124,10 @@ class Transfer:
         asked = self.part.size()
         status = response.status_code
         length = _length(response)
+        whole = length
         if status == 206 and asked:
             have = asked
-            self._check_range(response, asked)
+            whole = self._check_range(response, asked) or (None if length is None else asked + length)
         elif status == 200:
             have = 0
             self.part.begin(_validator(response))
@@ -137,28 +138,35 @@ class Transfer:
             raise _Again(_status(status), _retry_after(response))
         else:
             raise SourceFailed(_status(status))
-        size = self.release.size
-        if length is not None and (have + length != size if size else have + length > self._max_bytes()):
-            self.part.discard()
-            kind = response.headers.get("Content-Type", "no type")
-            raise SourceFailed(f"wrong content: {have + length} bytes ({kind}), where "
-                               + (f"the release has {size}" if size else f"at most {self._max_bytes()} are taken"))
-        self.progress.begin(size or (have + length if length is not None else None), have)
+        self._check_size(whole, response)
+        self.progress.begin(self.release.size or whole, have)
         self._save(_blocks(response, length, self.limits.block_s, dog), have)
-        if dog.expired:
+        if whole is None or self.part.size() < whole:
             self._too_late(dog)
-        if length is not None and self.part.size() < have + length:
-            raise _Again(f"the body ended after {self.part.size()} of {have + length} bytes")
-        return have > 0, length is not None
+        if whole is not None and self.part.size() < whole:
+            raise _Again(f"the body ended after {self.part.size()} of {whole} bytes")
+        return have > 0, whole is not None
 
-    def _check_range(self, response: requests.Response, asked: int) -> None:
-        """A 206 must go on exactly where we are, in the file that we have the beginning of."""
+    def _check_size(self, whole: int | None, response: requests.Response) -> None:
+        """Refuse by the declared size alone, before a byte is read: a login page, or a disk full of nothing."""
+        size = self.release.size
+        if whole is None or (whole == size if size else whole <= self.limits.max_bytes):
+            return
+        self.part.discard()
+        kind = response.headers.get("Content-Type", "no type")
+        raise SourceFailed(f"wrong content: {whole} bytes ({kind}), where "
+                           + (f"the release has {size}" if size else f"at most {self.limits.max_bytes} are taken"))
+
+    def _check_range(self, response: requests.Response, asked: int) -> int | None:
+        """A 206 must go on exactly where we are, in the file that we have the beginning of. Returns that file's size
+        where it is told; the range may be less than the rest (RFC 9110, 15.3.7)."""
         sent = CONTENT_RANGE.fullmatch(response.headers.get("Content-Range", ""))
         validator = self.part.validator()
         changed = validator and _validator(response) not in (None, validator)
         if not sent or int(sent[1]) != asked or changed:
             self.part.discard()
             raise _Again("another file than before" if changed else "another range than asked", wait_s=0)
+        return None if sent[2] == "*" else int(sent[2])
 
     def _save(self, blocks: Iterator[bytes], have: int) -> None:
         with self.part.appender() as file:
@@ -185,6 +193,7 @@ class Transfer:
 
 def _blocks(response: requests.Response, length: int | None, block_s: float, dog: Watchdog) -> Iterator[bytes]:
     """The body as it is on the wire, without Content-Encoding undone: an archive is a file, not a page."""
+    response.raw.enforce_content_length = False    # urllib3 would drop the bytes of the last, short block
     left = length
     while left is None or left > 0:
         dog.allow(block_s)
@@ -199,7 +208,7 @@ def _length(response: requests.Response) -> int | None:
     if "chunked" in response.headers.get("Transfer-Encoding", "").lower():
         return None
     text = response.headers.get("Content-Length", "")
-    return int(text) if text.isascii() and text.isdigit() else None
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
 
 
 def _validator(response: requests.Response) -> str | None:
@@ -215,7 +224,7 @@ def _retry_after(response: requests.Response) -> float | None:
         return float(text[:9])
     try:
         return max(0.0, email.utils.parsedate_to_datetime(text).timestamp() - time.time())
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError, OSError):    # the last two: years that a time_t does not reach
         return None
 
 
@@ -249,12 +258,14 @@ def _failure(error: Exception, limits: Limits) -> Exception:
                 return _Again("the body broke off")
             case requests.exceptions.InvalidURL() | requests.exceptions.InvalidSchema():
                 return SourceFailed(f"{proxy}{cause}")
+            case OSError(errno=None) if type(cause) is OSError:    # requests, of a CA bundle that is not there
+                return SourceFailed(str(cause))
     return _Again(f"{proxy}{type(causes[-1]).__name__}: {causes[-1]}")
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
-    """The error and all that it wraps, innermost first: by `raise from`, in its arguments, or as urllib3's `reason`."""
-    for inner in (getattr(error, "reason", None), error.__cause__, *error.args):
+    """The error and all that it wraps, innermost first: as its cause, in its arguments, or as urllib3's `reason`."""
+    for inner in (getattr(error, "reason", None), error.__cause__ or error.__context__, *error.args):
         if isinstance(inner, BaseException) and inner is not error:
             yield from _causes(inner)
     yield error
