@@ -1,0 +1,85 @@
+"""An observer that counts: strace's -c table, and the same figures for ``--json``.
+
+What is measured is the monitor's own time on a call, by its monotonic clock:
+from the trap's arrival in the kernel to the result, and for a call that has to
+wait, to the moment it is put aside (:meth:`Stats.waits`). It contains neither the
+waiting nor the change between guest and monitor. Both methods together cost about
+a microsecond or less (``benchmarks/observers.py``), which is not in the figures.
+"""
+from __future__ import annotations
+
+from time import perf_counter_ns
+
+from skete.abi.syscalls import NAMES
+
+__all__ = ["Stats", "render"]
+
+_HEAD = "% time     seconds  usecs/call     calls    errors syscall\n"
+_RULE = "------ ----------- ----------- --------- --------- ----------------\n"
+
+
+class Stats:
+    """Counts each call, its errors and the time spent on it."""
+
+    __slots__ = ("_counts", "_since")
+
+    def __init__(self):
+        self._counts = {}       # nr -> [calls, errors, nanoseconds]
+        self._since = {}        # tid -> when the call that is being served was entered
+
+    def entered(self, task, nr: int, words: tuple) -> None:
+        """A call begins."""
+        self._since[task.tid] = perf_counter_ns()
+
+    def left(self, task, nr: int, words: tuple, result: int | None) -> None:
+        """It returned, or never will return (None)."""
+        since = self._since.pop(task.tid, 0)
+        try:
+            count = self._counts[nr]
+        except KeyError:
+            count = self._counts[nr] = [0, 0, 0]
+        count[0] += 1
+        if since:
+            count[2] += perf_counter_ns() - since
+        if result.__class__ is int and -4096 < result < 0:
+            count[1] += 1
+
+    def waits(self, task) -> None:
+        """The call of this task is put aside: what passes from now on is not spent on it."""
+        since = self._since.pop(task.tid, 0)
+        if since:
+            nr = task.trap.nr
+            count = self._counts.setdefault(nr, [0, 0, 0])
+            count[2] += perf_counter_ns() - since
+
+    def signalled(self, task, signo: int, info) -> None:
+        """Signals are not counted."""
+
+    def exited(self, task, status) -> None:
+        """The thread is no more."""
+        self._since.pop(task.tid, None)
+
+    def totals(self) -> dict:
+        """{name: {"calls": int, "errors": int, "seconds": float}}, most time first."""
+        order = sorted(self._counts.items(), key=lambda item: (-item[1][2], item[0]))
+        return {NAMES.get(nr) or f"syscall_{nr:#x}": {"calls": calls, "errors": errors, "seconds": spent_ns / 1e9}
+                for nr, (calls, errors, spent_ns) in order}
+
+
+def render(totals: dict, unserved: dict | None = None) -> str:
+    """The table of ``strace -c``. unserved: {name: count}, calls that were answered ENOSYS because nothing serves them."""
+    calls = sum([row["calls"] for row in totals.values()])
+    errors = sum([row["errors"] for row in totals.values()])
+    seconds = sum([row["seconds"] for row in totals.values()])
+    text = _HEAD + _RULE
+    for name, row in totals.items():
+        text += _line(row["seconds"] / seconds * 100 if seconds else 0, row["seconds"], row["calls"], row["errors"], name)
+    text += _RULE + _line(100, seconds, calls, errors, "total")
+    if unserved:
+        text += "not served: " + ", ".join([f"{name} ({count})" for name, count in sorted(unserved.items())]) + "\n"
+    return text
+
+
+def _line(share: float, seconds: float, calls: int, errors: int, name: str) -> str:
+    per_call = int(seconds * 1e6 / calls) if calls else 0
+    return f"{share:6.2f} {seconds:11.6f} {per_call:11} {calls:9} {errors or '':>9} {name}\n"
