@@ -25,9 +25,10 @@ struct scale {
 };
 
 /* The blocks that the state at one point gives: the diagonal one of its own row,
- * minus the lower one of the next row, the upper one of the row before. */
+ * minus the lower one of the next row; the upper one of the row before is used at
+ * once and not kept. */
 struct blocks {
-	block lower, diagonal, upper;
+	block lower, diagonal;
 };
 
 /* Where components 0..4 of the order above sit in U. */
@@ -49,22 +50,22 @@ INLINE int viscous(int row, int column)
 	return row == column || column == 0 || row == 4;
 }
 
-INLINE void form_convective(struct blocks *out, int row, int column, lanes convection)
+INLINE void form_convective(struct blocks *out, block upper, int row, int column, lanes convection)
 {
 	out->lower[row][column] = convection;
-	out->upper[row][column] = convection;
+	upper[row][column] = convection;
 }
 
-INLINE void form_viscous(struct blocks *out, int row, int column, lanes convection, lanes viscosity)
+INLINE void form_viscous(struct blocks *out, block upper, int row, int column, lanes convection, lanes viscosity)
 {
 	out->lower[row][column] = convection + viscosity;
 	out->diagonal[row][column] = viscosity + viscosity;
 	if (row == column)
 		out->diagonal[row][column] += 1.0;
-	out->upper[row][column] = convection - viscosity;
+	upper[row][column] = convection - viscosity;
 }
 
-INLINE void form_blocks(struct blocks *out, const lanes u[5], const struct scale *by)
+INLINE void form_blocks(struct blocks *out, block upper, const lanes u[5], const struct scale *by)
 {
 	const double c1 = FLOW_C1, c2 = FLOW_C2, mu = FLOW_MU;
 	double a = by->convection, plain = by->viscosity * by->diffusion;
@@ -76,28 +77,28 @@ INLINE void form_blocks(struct blocks *out, const lanes u[5], const struct scale
 	lanes across = (mu - FLOW_C1345) * share, along = (4.0 / 3.0 * mu - FLOW_C1345) * share;
 	lanes across1 = across * v1, across2 = across * v2, along3 = along * w, heat = FLOW_C1345 * share;
 
-	form_viscous(out, 0, 0, lanes_all(0.0), lanes_all(plain));
-	form_convective(out, 0, 3, lanes_all(a));
+	form_viscous(out, upper, 0, 0, lanes_all(0.0), lanes_all(plain));
+	form_convective(out, upper, 0, 3, lanes_all(a));
 
-	form_viscous(out, 1, 0, -v1 * aw, -g * v1);
-	form_viscous(out, 1, 1, aw, g + plain);
-	form_convective(out, 1, 3, av1);
+	form_viscous(out, upper, 1, 0, -v1 * aw, -g * v1);
+	form_viscous(out, upper, 1, 1, aw, g + plain);
+	form_convective(out, upper, 1, 3, av1);
 
-	form_viscous(out, 2, 0, -v2 * aw, -g * v2);
-	form_viscous(out, 2, 2, aw, g + plain);
-	form_convective(out, 2, 3, av2);
+	form_viscous(out, upper, 2, 0, -v2 * aw, -g * v2);
+	form_viscous(out, upper, 2, 2, aw, g + plain);
+	form_convective(out, upper, 2, 3, av2);
 
-	form_viscous(out, 3, 0, a * c2 * q - aw * w, -4.0 / 3.0 * g * w);
-	form_convective(out, 3, 1, -c2 * av1);
-	form_convective(out, 3, 2, -c2 * av2);
-	form_viscous(out, 3, 3, (2.0 - c2) * aw, 4.0 / 3.0 * g + plain);
-	form_convective(out, 3, 4, lanes_all(a * c2));
+	form_viscous(out, upper, 3, 0, a * c2 * q - aw * w, -4.0 / 3.0 * g * w);
+	form_convective(out, upper, 3, 1, -c2 * av1);
+	form_convective(out, upper, 3, 2, -c2 * av2);
+	form_viscous(out, upper, 3, 3, (2.0 - c2) * aw, 4.0 / 3.0 * g + plain);
+	form_convective(out, upper, 3, 4, lanes_all(a * c2));
 
-	form_viscous(out, 4, 0, (2.0 * c2 * q - c1 * e) * aw, -(across1 * v1 + across2 * v2 + along3 * w + heat * e));
-	form_viscous(out, 4, 1, -c2 * v1 * aw, across1);
-	form_viscous(out, 4, 2, -c2 * v2 * aw, across2);
-	form_viscous(out, 4, 3, a * (c1 * e - c2 * q) - c2 * w * aw, along3);
-	form_viscous(out, 4, 4, c1 * aw, heat + plain);
+	form_viscous(out, upper, 4, 0, (2.0 * c2 * q - c1 * e) * aw, -(across1 * v1 + across2 * v2 + along3 * w + heat * e));
+	form_viscous(out, upper, 4, 1, -c2 * v1 * aw, across1);
+	form_viscous(out, upper, 4, 2, -c2 * v2 * aw, across2);
+	form_viscous(out, upper, 4, 3, a * (c1 * e - c2 * q) - c2 * w * aw, along3);
+	form_viscous(out, upper, 4, 4, c1 * aw, heat + plain);
 }
 
 /* y += a * x for a block with the nonzeros above. */

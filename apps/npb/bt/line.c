@@ -25,13 +25,9 @@ INLINE void load_point(int d, lanes v[5], const double *from, const struct lines
 		v[m] = lanes_load(from + p * at->point + component(d, m) * at->component);
 }
 
-/* One row: eliminate the lower block with the row before, normalise. */
-INLINE void eliminate(swept *now, swept *before, block lower, block diagonal, block upper, const lanes r[5])
+/* b := the factors of diagonal + lower * c', where `lower` is minus the lower block. */
+INLINE void eliminate(block b, block lower, block diagonal, swept *before)
 {
-	/* The first row of each column of the upper block that is not zero. */
-	static const int first[6] = { 0, 1, 2, 0, 3, 0 };
-	block b;
-
 #pragma GCC unroll 5
 	for (int j = 0; j < 5; j++) {
 		lanes column[5];
@@ -42,17 +38,26 @@ INLINE void eliminate(swept *now, swept *before, block lower, block diagonal, bl
 			b[i][j] = column[i];
 	}
 	factor(b);
-#pragma GCC unroll 6
-	for (int j = 0; j < 6; j++) {
+}
+
+/* c' := b^-1 * upper, r' := b^-1 * r. */
+INLINE void normalise(swept *now, block b, block upper, lanes r[5])
+{
+	/* The first row of each column of the upper block that is not zero. */
+	static const int first[5] = { 0, 1, 2, 0, 3 };
+
+#pragma GCC unroll 5
+	for (int j = 0; j < 5; j++) {
 		lanes column[5];
 		for (int i = 0; i < 5; i++)
-			column[i] = j == 5 ? r[i] : coupled(i, j) ? upper[i][j] : lanes_all(0.0);
-		if (j == 5)
-			multiply_add(column, lower, (*before)[j]);
+			column[i] = coupled(i, j) ? upper[i][j] : lanes_all(0.0);
 		solve(b, column, first[j]);
 		for (int i = 0; i < 5; i++)
 			(*now)[j][i] = column[i];
 	}
+	solve(b, r, 0);
+	for (int i = 0; i < 5; i++)
+		(*now)[5][i] = r[i];
 }
 
 INLINE void forward(int d, const struct flow *f, double dt, const struct lines *at, swept *sweep)
@@ -60,19 +65,31 @@ INLINE void forward(int d, const struct flow *f, double dt, const struct lines *
 	struct scale by = { dt * f->t2, dt * f->t1, f->diffuse[d] };
 	struct blocks ring[3], *before = ring, *here = ring + 1, *after = ring + 2;
 	lanes u[5], r[5];
+	block upper;
 
 	for (int j = 0; j < 6; j++)
 		for (int i = 0; i < 5; i++)
 			sweep[0][j][i] = lanes_all(0.0);
 	load_point(d, u, at->u, at, 0);
-	form_blocks(before, u, &by);
+	form_blocks(before, upper, u, &by);
 	load_point(d, u, at->u, at, 1);
-	form_blocks(here, u, &by);
+	form_blocks(here, upper, u, &by);
 	for (int p = 1; p < f->n - 1; p++) {
-		load_point(d, u, at->u, at, p + 1);
-		form_blocks(after, u, &by);
+		block b;
+
+		/* Forming the next blocks stands here to fill the time that the
+		 * five dependent divisions of the factors take. */
+		eliminate(b, before->lower, here->diagonal, &sweep[p - 1]);
 		load_point(d, r, at->r, at, p);
-		eliminate(&sweep[p], &sweep[p - 1], before->lower, here->diagonal, after->upper, r);
+		multiply_add(r, before->lower, sweep[p - 1][5]);
+		load_point(d, u, at->u, at, p + 1);
+		if (d != 0)
+			for (int m = 0; m < 5; m++) {
+				lanes_prefetch(at->u + p * at->point + m * at->component + LANES_MAX);
+				lanes_prefetch(at->r + p * at->point + m * at->component + LANES_MAX);
+			}
+		form_blocks(after, upper, u, &by);
+		normalise(&sweep[p], b, upper, r);
 
 		struct blocks *oldest = before;
 		before = here;

@@ -49,6 +49,12 @@ INLINE void lanes_store(double *p, lanes v)
 	*(lanes_aligned *)p = v;
 }
 
+/* Ask for the cache line at p, which may lie outside any array. */
+INLINE void lanes_prefetch(const double *p)
+{
+	__builtin_prefetch(p);
+}
+
 INLINE lanes lanes_all(double value)
 {
 	return value - (lanes){ 0.0 };

@@ -115,6 +115,12 @@ static void residual_row(const struct flow *f, const struct around *a, const dou
 {
 	for (size_t i = 0; i < f->row; i += LANES) {
 		lanes sum[5], w[5];
+		if (i % LANES_MAX == 0)
+			for (int m = 0; m < 5; m++) {
+				lanes_prefetch(forcing + f->line + m * f->row + i);
+				lanes_prefetch(a->far[2][1] + f->line + m * f->row + i);
+				lanes_prefetch(r + f->line + m * f->row + i);
+			}
 		for (int m = 0; m < 5; m++)
 			sum[m] = -lanes_load(forcing + m * f->row + i);
 		for (int s = 0; s < 5; s++)
