@@ -1,0 +1,36 @@
+"""The command that runs a guest, from the description of a run: the one that the build uses and the one it tells the user."""
+from __future__ import annotations
+
+import json
+import shlex
+from pathlib import Path
+
+
+def load(path: Path) -> dict:
+    """Read the description of a run or of an expectation, as verbs/app.py writes it."""
+    return json.loads(path.read_text())
+
+
+def guest(run: dict, result: Path | None = None) -> list[str]:
+    """Return the command, relative to the top of the tree. `result`: where the monitor is to write its JSON."""
+    if run["engine"] == "native":
+        settings = [f"{key}={value}" for key, value in run["env"].items()]
+        return ["env", "-i", *settings, run["program"], *run["args"]]
+    words = [*shlex.split(run["monitor"]), "run", "--engine", run["engine"], "--timeout", str(run["timeout"])]
+    if result:
+        words += ["--json", str(result)]
+    if run["workdir"]:
+        words += ["--mount", f"{run['workdir']}:/work", "--cwd", "/work"]
+    for mount in run["mounts"]:
+        words += ["--mount", mount]
+    for key, value in run["env"].items():
+        words += ["--env", f"{key}={value}"]
+    return [*words, run["program"], *run["args"]]
+
+
+def by_hand(run: dict) -> str:
+    """Return the line that runs it again, for a shell at the top of the tree."""
+    line = shlex.join(guest(run))
+    if run["engine"] == "native" and run["workdir"]:
+        line = f"cd {shlex.quote(run['workdir'])} && {line}"
+    return f"{line} <{shlex.quote(run['stdin'])}" if run["stdin"] else line

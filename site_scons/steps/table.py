@@ -1,0 +1,53 @@
+"""The table of verdicts: with rich on a terminal, as plain columns elsewhere."""
+from __future__ import annotations
+
+import sys
+
+HEADINGS = ("app", "class", "engine", "verdict", "guest", "monitor", "system calls")
+NUMBERS = (4, 5, 6)     # columns whose right edges are one below the other
+
+
+def seconds(value: float) -> str:
+    """Return a time in s as a table shows it."""
+    return f"{value:.3f} s" if value < 10 else f"{value:.1f} s"
+
+
+def row(verdict: dict) -> tuple[str, ...]:
+    """Return one line of the table."""
+    native = verdict["engine"] == "native"
+    shape = " ".join(filter(None, [verdict["class"], f"x{verdict['threads']}" if verdict["threads"] != 1 else ""]))
+    return (verdict["app"], shape or "-", verdict["engine"], verdict["status"], seconds(verdict["time"]["guest_s"]),
+            "-" if native else seconds(verdict["time"]["monitor_s"]), "-" if native else str(verdict["calls"]))
+
+
+def show(verdicts: list[dict]) -> None:
+    """Print the table, and below it how each is run by hand."""
+    rows = [row(verdict) for verdict in verdicts]
+    if sys.stdout.isatty():
+        _rich(rows)
+    else:
+        _plain(rows)
+    for verdict in verdicts:
+        print(f"  {verdict['app']}: {verdict['by_hand']}")
+    sys.stdout.flush()
+
+
+def _plain(rows: list[tuple[str, ...]]) -> None:
+    widths = [max(map(len, column)) for column in zip(HEADINGS, *rows)]
+    for cells in (HEADINGS, *rows):
+        line = (f"{cell:>{width}}" if i in NUMBERS else f"{cell:<{width}}"
+                for i, (cell, width) in enumerate(zip(cells, widths)))
+        print("  " + "  ".join(line).rstrip())
+
+
+def _rich(rows: list[tuple[str, ...]]) -> None:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=True)
+    for i, heading in enumerate(HEADINGS):
+        table.add_column(heading, justify="right" if i in NUMBERS else "left", no_wrap=True)
+    for cells in rows:
+        colour = "green" if cells[3] == "verified" else "red"
+        table.add_row(*(f"[{colour}]{cell}[/]" if i == 3 else cell for i, cell in enumerate(cells)))
+    Console().print(table)

@@ -1,0 +1,103 @@
+"""Judge a run: `python -m steps.verify EXPECTATION RUN OUTPUT RESULT [FILE...] VERDICT`.
+
+VERDICT says whether the program did what the app expects, why not, and what it cost. It is written either way; the step
+fails with the first difference when the result is wrong.
+"""
+from __future__ import annotations
+
+import itertools
+import json
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+from steps import command, step
+from steps.step import Failure
+
+SHOWN = 3           # lines before a difference, and of a program's last words
+WIDTH = 160
+
+
+def ending(status: dict) -> str:
+    """Say in words how a program ended."""
+    if status["kind"] == "signalled":
+        try:
+            name = signal.Signals(status["code"]).name
+        except ValueError:
+            name = "no signal that we know"
+        return f"killed by signal {status['code']} ({name})"
+    return f"ended with status {status['code']}"
+
+
+def last_words(output: bytes) -> str:
+    """Return the end of what a program printed, for a message."""
+    lines = output.decode(errors="replace").splitlines()[-SHOWN:]
+    return "".join(f"\n  | {line[:WIDTH]}" for line in lines) or "\n  (it printed nothing)"
+
+
+def difference(expected: bytes, output: bytes, name: str) -> str | None:
+    """Return the first line in which two texts differ, in words; None when they are equal."""
+    if expected == output:
+        return None
+    lines = itertools.zip_longest(expected.splitlines(keepends=True), output.splitlines(keepends=True))
+    before: list[bytes] = []
+    for number, (want, have) in enumerate(lines, 1):
+        if want != have:
+            break
+        before = [*before[1 - SHOWN:], want]
+    context = "".join(f"\n    {_line(line)}" for line in before)
+    return f"line {number} differs from {name}:{context}\n  - {_line(want)}\n  + {_line(have)}"
+
+
+def _line(line: bytes | None) -> str:
+    if line is None:
+        return "(the end)"
+    text = line.decode(errors="backslashreplace")
+    shown = text.rstrip("\n")
+    shown = shown if shown.isprintable() else repr(shown)
+    return shown[:WIDTH] + ("" if text.endswith("\n") else "  (no newline)")
+
+
+def objection(expect: dict, output: Path, result: Path) -> str | None:
+    """Return what is wrong with a run, or None."""
+    said = json.loads(result.read_text())
+    printed = output.read_bytes()
+    if said["exit_status"] != expect["status"]:
+        return f"it {ending(said['status'])}, expected was {expect['status']}; its last words:{last_words(printed)}"
+    match expect["kind"]:
+        case "golden":
+            return difference(Path(expect["file"]).read_bytes(), printed, expect["file"])
+        case "pattern":
+            if not re.search(expect["pattern"], printed.decode(errors="replace"), re.MULTILINE):
+                return f"its output has no /{expect['pattern']}/; its last words:{last_words(printed)}"
+        case "checker":
+            done = subprocess.run([sys.executable, expect["program"], str(output), str(result), *expect["arguments"]],
+                                  stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+            if done.returncode:
+                return f"{expect['program']} says no (status {done.returncode}):{last_words(done.stdout)}"
+    return None
+
+
+def main(arguments: list[str]) -> None:
+    expectation, description, output, result, *_, verdict = map(Path, arguments)
+    expect, run = command.load(expectation), command.load(description)
+    said = json.loads(result.read_text())
+    try:
+        why = objection(expect, output, result)
+    except OSError as error:
+        why = str(error)
+    step.write(verdict, json.dumps({
+        "schema": 1, "app": expect["label"], "class": expect["class"], "threads": expect["threads"], "libc": expect["libc"],
+        "engine": run["engine"], "status": "failed" if why else "verified", "why": why, "exit_status": said["exit_status"],
+        "time": said["time"], "calls": sum(row["calls"] for row in said["syscalls"].values()),
+        "syscalls": {name: row["calls"] for name, row in said["syscalls"].items()}, "unserved": said.get("unserved", {}),
+        "output": str(output), "by_hand": command.by_hand(run),
+    }, indent=1) + "\n")
+    if why:
+        raise Failure(f"{expect['label']}: verification failed: {why}\noutput: {output}\nby hand: {command.by_hand(run)}")
+
+
+if __name__ == "__main__":
+    step.run(main)

@@ -1,0 +1,289 @@
+"""The verb App, and which apps there are: apps/README.md is its description for users."""
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from SCons.Script import Dir, File, Flatten, GetLaunchDir, SConscript, Value
+
+from verbs.libc import Toolchain, step
+from verbs.options import BUILD, OPT, TOP, refuse
+
+APPS = TOP / "apps"
+NEWLIB = Path("/usr/include/newlib")
+NEWLIB_FLAGS = '-nostdinc -isystem $NEWLIB -isystem "$$(gcc -print-file-name=include)" -D__DYNAMIC_REENT__'
+
+
+@dataclass(frozen=True)
+class Pattern:
+    """An expectation: found in what the program prints."""
+    expression: str
+
+
+@dataclass(frozen=True)
+class Checker:
+    """An expectation: this Python program, given the output and the result, says yes."""
+    program: str
+    arguments: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Generated:
+    """A file to be made before compiling."""
+    target: str
+    sources: list[str]
+    command: str
+
+
+@dataclass(frozen=True)
+class Run:
+    """One declared app: its checked program, and its verdict unless run=no."""
+    program: object
+    check: object
+    verdict: object | None
+
+
+@dataclass
+class Apps:
+    """The apps that this build is about."""
+    known: list[str]
+    runs: list[Run] = field(default_factory=list)
+    objects: list[tuple[object, object]] = field(default_factory=list)    # with the environment each is compiled in
+    index: object = None
+
+    @property
+    def programs(self) -> list[object]:
+        """The programs and their checks, with nothing run."""
+        return [node for run in self.runs for node in (run.program, run.check)]
+
+    @property
+    def targets(self) -> list[object]:
+        """What `scons app=...` makes."""
+        return [run.verdict or run.check for run in self.runs] + [self.index]
+
+    def finished(self) -> bool:
+        """Tell whether every target was looked at and none of them failed."""
+        from SCons.Node import executed, up_to_date
+        return all(node.get_state() in (executed, up_to_date) for node in self.targets)
+
+
+def known() -> list[str]:
+    """Return the names of the apps in the tree: folders below apps/ with an SConscript."""
+    return sorted(path.parent.relative_to(APPS).as_posix() for path in APPS.rglob("SConscript"))
+
+
+def chosen(wanted: str, names: list[str]) -> list[tuple[str, Path]]:
+    """Return (name, folder) of every app that `app=wanted` means. Ends with a message for one that there is not."""
+    found: dict[str, Path] = {}
+    for word in filter(None, wanted.split(",")):
+        family = names if word == "all" else [name for name in names if name == word or name.startswith(word.rstrip("/") + "/")]
+        if family:
+            found.update((name, APPS / name) for name in family)
+            continue
+        folder = Path(GetLaunchDir(), os.path.expanduser(word)).resolve()
+        if not (folder / "SConscript").is_file():
+            why = f"the folder {folder} has no SConscript" if folder.is_dir() else f"there is no folder {folder}"
+            refuse(f"there is no app {word}, and {why}; there are the apps {', '.join(names)}")
+        if folder.is_relative_to(APPS):
+            found[folder.relative_to(APPS).as_posix()] = folder
+        else:
+            found[f"{folder.name}-{hashlib.sha256(str(folder).encode()).hexdigest()[:8]}"] = folder
+    if not found:
+        refuse(f"app= names no app; there are the apps {', '.join(names)}")
+    return list(found.items())
+
+
+def declare(env, toolchain: Toolchain) -> Apps:
+    """Read the SConscripts of the chosen apps."""
+    from SCons.Script import COMMAND_LINE_TARGETS
+    apps = Apps(known())
+    testing = "test" in COMMAND_LINE_TARGETS
+    wanted = "all" if testing and "app" not in env["VARIABLES"].args else env["app"]
+    for name, folder in chosen(wanted, apps.known):
+        title = name if folder.is_relative_to(APPS) else folder.name
+        own = env.Clone(APP=name, TITLE=title, APPS=apps, TOOLCHAIN=toolchain, NEWLIB=str(NEWLIB), WHERE=folder)
+        own.AddMethod(_app, "App")
+        own.AddMethod(lambda env, *words: Pattern(*words), "Pattern")
+        own.AddMethod(lambda env, program, *words: Checker(program, words), "Checker")
+        own.AddMethod(lambda env, target, sources, command: Generated(target, Flatten([sources]), command), "Generate")
+        SConscript(str(folder / "SConscript"), exports={"env": own})
+    if not apps.runs:
+        refuse(f"{wanted}: the SConscript declares no app")
+    apps.index = _index(env, apps)
+    return apps
+
+
+# The keywords of App and what each is when the SConscript does not give it.
+DEFAULTS = {
+    "args": [], "expect": 0, "status": 0, "libs": [], "defines": {}, "include": [], "cflags": [], "opt": "2", "generate": [],
+    "classes": None, "newlib": [], "env": {}, "mounts": [], "files": [], "workdir": False, "stdin": None, "tty": None,
+    "timeout": 60,
+}
+
+
+def _app(env, name: str, sources, **given) -> None:
+    """env.App(name, sources, ...): see apps/README.md."""
+    where = f"{env['APP']}: App({name!r})"
+    unknown = sorted(set(given) - set(DEFAULTS))
+    if unknown:
+        refuse(f"{where}: there is no keyword {', '.join(unknown)}; there are {', '.join(DEFAULTS)}")
+    want = {**DEFAULTS, **given}
+    if want["classes"] and env["class"] not in want["classes"]:
+        refuse(f"{where} has no class {env['class']}; it has {', '.join(want['classes'])}")
+    for path in [*Flatten([sources]), *want["newlib"], *want["files"], *filter(None, [want["stdin"]])]:
+        if not (TOP / path[1:] if path.startswith("#") else env["WHERE"] / path).is_file():
+            refuse(f"{where}: there is no file {path} in {env['WHERE']}")
+    opt = want["opt"] if env["opt"] == "default" else env["opt"]
+    if opt not in OPT:
+        refuse(f"{where}: opt={opt!r}; there are {', '.join(OPT)}")
+    variant = "-".join(filter(None, [f"O{opt}", env["class"] if want["classes"] else "",
+                                     f"t{env['threads']}" if env["threads"] != "1" else ""]))
+    folder = f"{BUILD}/apps/{env['TOOLCHAIN'].name}/{env['APP']}/{variant}"
+    label = env["TITLE"] if name == os.path.basename(env["TITLE"]) else f"{env['TITLE']}:{name}"
+    env = env.Clone(LABEL=label, OUT=folder, NAME=name)
+    program = _program(env, Flatten([sources]), want, opt)
+    toolchain = env["TOOLCHAIN"]
+    check = step(env, f"#{folder}/{name}.elf.json", program,
+                 f"$STEP.elfcheck $SOURCE $TARGET {toolchain.recipe.name} {toolchain.version}")
+    env["APPS"].runs.append(Run(program[0], check[0], _verdict(env, program, check, want) if env["run"] != "no" else None))
+
+
+def _program(env, sources: list[str], want: dict, opt: str):
+    """Declare compiling and linking; return the program's node."""
+    out, gcc = env["OUT"], env["TOOLCHAIN"].gcc
+    defines = [f"-D{key}" if value is None else f"-D{key}={env.subst(str(value))}" for key, value in want["defines"].items()]
+    if want["newlib"] and NEWLIB.is_dir():
+        defines.append("-DHAVE_NEWLIB")
+    elif want["newlib"]:
+        print(f"skete: {env['LABEL']}: left out, as newlib's headers are not installed (libnewlib-dev): "
+              f"{', '.join(want['newlib'])}")
+    generated = [env.Command(f"#{out}/{g.target}", [File(s) for s in g.sources], env.Said(g.command, "generate"))
+                 for g in want["generate"]]
+    include = [Dir("."), Dir(f"#{out}"), *(Dir(path) for path in want["include"])]
+    env.Replace(CC=gcc, LINK=gcc, CPPPATH=include, CCFLAGS=[*OPT[opt], "-Wall", "-g0", *Flatten([want["cflags"]]), *defines],
+                CFLAGS=["-std=gnu11"], CPPDEFINES=[], LIBS=Flatten([want["libs"]]), OBJSUFFIX=".o")
+    env.Replace(CCCOM=env.Said("$CC -o $TARGET -c $CFLAGS $CCFLAGS $_CCCOMCOM $SOURCE", "compile"),
+                ASPPCOM=env.Said("$CC -o $TARGET -c $CCFLAGS $_CCCOMCOM $SOURCE", "compile"),
+                LINKCOM=env.Said("$LINK -o $TARGET $LINKFLAGS $SOURCES $_LIBDIRFLAGS $_LIBFLAGS", "link"))
+    objects = []
+    for source in sources:
+        made = source in [g.target for g in want["generate"]]
+        objects.append(_object(env, f"#{out}/{source}" if made else source, source))
+    if want["newlib"] and NEWLIB.is_dir():
+        newlib = env.Clone(CC=f"gcc {NEWLIB_FLAGS}", CPPPATH=[*include])
+        newlib["CCCOM"] = env.Said("$CC -o $TARGET -c $CFLAGS $CCFLAGS -fno-pie $_CCCOMCOM $SOURCE", "compile")
+        objects += [_object(newlib, source, source) for source in want["newlib"]]
+    env.Requires(objects, generated)
+    program = env.Program(f"#{out}/{env['NAME']}", objects)
+    env.Depends([*objects, program], env["TOOLCHAIN"].stamp)
+    if opt == "native":
+        env.NoCache(objects, program)    # another machine that shares the cache may not be able to run it
+    return program
+
+
+def _object(env, source, name: str):
+    """Declare one object file of an app; sources of other folders get a place of their own below the app's."""
+    place = os.path.normpath(name.lstrip("#/")).replace("..", "up")
+    target = env.StaticObject(f"#{env['OUT']}/{env['NAME']}.obj/{os.path.splitext(place)[0]}.o", source)
+    env["APPS"].objects.append((target[0], env))
+    return target
+
+
+def _path(node) -> str:
+    """Return a file's path as a command at the top of the tree needs it; str(node) is relative to the SConscript's folder."""
+    return node.get_internal_path()
+
+
+def _spec(env, target: str, content: dict):
+    """Declare a small JSON file that says what a step is to do."""
+    text = json.dumps(content, indent=1, sort_keys=True) + "\n"
+    node = env.Command(target, Value(text), env.Said(_write_value, "spec"))
+    env.NoCache(node)
+    return node
+
+
+def _write_value(target, source, env) -> None:
+    Path(str(target[0])).write_text(source[0].get_text_contents())
+
+
+def _verdict(env, program, check, want: dict):
+    """Declare the run of a program and the judgement of its result; return the node of the verdict."""
+    out, name, engine = env["OUT"], env["NAME"], env["engine"]
+    place = f"{out}/{engine}"
+    timeout = int(env["timeout"] or want["timeout"])
+    fill = lambda text: env.subst(str(text))    # noqa: E731
+    files = [File(path) for path in want["files"]]
+    stdin = File(want["stdin"]) if want["stdin"] else None
+    run = _spec(env, f"#{place}/{name}.run.json", {
+        "label": env["LABEL"], "program": _path(program[0]), "args": [fill(word) for word in want["args"]],
+        "env": {key: fill(value) for key, value in want["env"].items()},
+        "mounts": [_mount(env, mount) for mount in want["mounts"]], "files": [_path(f) for f in files],
+        "workdir": f"{place}/{name}.work" if want["workdir"] or files else None,
+        "stdin": _path(stdin) if stdin else None, "tty": want["tty"], "timeout": timeout, "engine": engine,
+        "monitor": env["monitor"],
+    })
+    env["RUN_DETAILS"] = ", ".join(filter(None, [
+        f"class {env['class']}" if want["classes"] else "", f"{env['threads']} threads" if env["threads"] != "1" else "",
+        "natively" if engine == "native" else f"engine {engine}"]))
+    ran = step(env, [f"#{place}/{name}.out", f"#{place}/{name}.result.json"],
+               [run, program, check, *files, *([stdin] if stdin else []), *_monitor(env)],
+               "$STEP.run $SOURCE $TARGETS", "command")
+    expect, needs = _expectation(env, want)
+    judged = _spec(env, f"#{place}/{name}.expect.json", {
+        **expect, "label": env["LABEL"], "status": want["expect"] if expect["kind"] == "status" else want["status"],
+        "class": env["class"] if want["classes"] else None, "libc": env["TOOLCHAIN"].name, "threads": int(env["threads"]),
+    })
+    verdict = step(env, f"#{place}/{name}.verdict.json", [judged, run, ran, *needs], "$STEP.verify $SOURCES $TARGET", "command")
+    if env["run"] == "again":
+        env.AlwaysBuild(ran)
+    env.NoCache(ran, verdict)
+    env.Clean(ran, f"#{place}/{name}.work")
+    return verdict[0]
+
+
+def _expectation(env, want: dict) -> tuple[dict, list]:
+    """Return what steps.verify is to compare with, and the files that this depends on."""
+    match want["expect"]:
+        case Pattern(expression):
+            return {"kind": "pattern", "pattern": expression}, []
+        case Checker(program, arguments):
+            node = File(program)
+            return {"kind": "checker", "program": _path(node), "arguments": [env.subst(word) for word in arguments]}, [node]
+        case int():
+            return {"kind": "status"}, []
+        case str(path):
+            node = File(env.subst(path))
+            if not node.exists():
+                refuse(f"{env['LABEL']}: there is no file {env.subst(path)} in {env['WHERE']} to compare with")
+            return {"kind": "golden", "file": _path(node)}, [node]
+    refuse(f"{env['LABEL']}: expect={want['expect']!r} is no status, file, env.Pattern(...) or env.Checker(...)")
+
+
+def _monitor(env) -> list:
+    """Return what a run depends on besides the program: every file of the monitor, for another monitor may judge otherwise."""
+    if env["engine"] == "native":
+        return []
+    files = [path for pattern in ("*.py", "*.c", "*.S", "*.h") for path in (TOP / "skete").rglob(pattern)]
+    own = TOP / env["monitor"]
+    return [File(str(path)) for path in sorted([*files, *([own] if own.is_file() else [])])]
+
+
+def _mount(env, mount: str) -> str:
+    """Return a mount whose host side is relative to the tree, or absolute for an app that is elsewhere."""
+    host, _, rest = mount.partition(":")
+    return f"{_path(Dir(env.subst(host)))}:{rest}"
+
+
+def _index(env, apps: Apps):
+    """Declare compile_commands.json for the chosen apps."""
+    entries = []
+    for target, compiler in apps.objects:
+        source = target.sources[0]
+        command = compiler.subst("$CC -o $TARGET -c $CFLAGS $CCFLAGS $_CCCOMCOM $SOURCE", target=[target], source=[source])
+        entries.append({"directory": str(TOP), "file": str(TOP / _path(source)), "command": command, "output": _path(target)})
+    node = env.Command("#compile_commands.json", Value(json.dumps(entries, indent=1) + "\n"), env.Said(_write_value, "index"))
+    env.NoCache(node)
+    return node[0]

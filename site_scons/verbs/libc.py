@@ -1,0 +1,87 @@
+"""The chain from a recipe to a sysroot: download, patched source, built libc, sysroot archive, unpacked sysroot."""
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from SCons.Script import Glob, Value
+
+from fetch import RecipeError
+from steps.patch import read_series
+from steps.plan import plan
+from steps.step import Failure
+from verbs.options import BUILD, TOP, jobs, refuse
+
+
+@dataclass(frozen=True)
+class Toolchain:
+    """One libc, built: its nodes, and the compiler wrapper as a path relative to the top of the tree."""
+    recipe: object
+    version: str
+    name: str           # musl-1.2.6-x86_64
+    source: object      # patched source, tar
+    sysroot: object     # sysroot, tar
+    stamp: object       # the sysroot is unpacked
+    gcc: str
+
+
+def step(env, target, source, words: str, *modules: str):
+    """Declare that a step makes `target` from `source`. The step's own code, and `modules` it uses, count as sources."""
+    name = words.split()[0].removeprefix("$STEP.").removeprefix("${STEP}.")
+    node = env.Command(target, source, env.Said(words.replace("$STEP.", "${STEP}."), name))
+    env.Depends(node, [f"#site_scons/steps/{module}.py" for module in (name, *modules)])
+    return node
+
+
+def declare(env) -> Toolchain:
+    """Declare the chosen libc. Ends with a message when its recipe or its series is wrong."""
+    recipe = env["RECIPES"][env["libc"]]
+    version = env[f"{recipe.name}_version"]
+    release = recipe.release(version)
+    try:
+        how = plan(recipe)
+        patches = read_series(TOP / recipe.patches / "series") if recipe.patches else []
+    except (RecipeError, Failure, OSError) as error:
+        refuse(str(error))
+    env = env.Clone(RECIPE=os.path.relpath(recipe.path, TOP) if recipe.path.is_absolute() else str(recipe.path),
+                    VERSION=version, FETCHFLAGS="--offline" if env["offline"] else "", JOBS=jobs())
+    name = f"{recipe.name}-{version}"
+    compiler = step(env, f"#{BUILD}/compiler.txt", [_gcc()], "$STEP.compiler $TARGET")
+    download = env.Command(
+        f"#{BUILD}/downloads/{release.filename}", Value(f"{release.sha256} {' '.join(release.sources)}"),
+        env.Said("$( $PYTHON -P $) -m fetch $RECIPE --version $VERSION --output $TARGET $( --quiet $FETCHFLAGS $)", "fetch"))
+    source = step(
+        env, f"#{BUILD}/source/{name}.tar",
+        [download, f"#{recipe.patches}/series", *(f"#{patch.relative_to(TOP)}" for patch, _ in patches),
+         Value(os.environ.get("SOURCE_DATE_EPOCH", ""))],
+        f"$STEP.patch $SOURCE ${{SOURCES[1]}} $TARGET --folder {name}-skete", "archive")
+    built = step(env, f"#{BUILD}/libc/{name}-{env['arch']}.tar", [source, compiler, Value(_text(how.steps, how.environment,
+                 how.provides, how.licences))], "$STEP.libc $RECIPE $SOURCE $TARGET $( --jobs $JOBS $)", "archive", "plan")
+    sysroot = step(
+        env, f"#{BUILD}/sysroot/{name}-{env['arch']}.tar",
+        [built, compiler, Value(_text(how.crt, how.files, how.macros)), Glob("#crt/*.[chS]"), Glob(f"#crt/{env['arch']}/*"),
+         [f"#toolchain/{template}" for template in how.files.values()]],
+        "$STEP.sysroot $RECIPE $SOURCE $TARGET --version $VERSION --arch $arch --crt crt --templates toolchain",
+        "archive", "plan")
+    folder = f"{BUILD}/sysroot/{name}-{env['arch']}"
+    stamp = step(env, f"#{folder}/.complete", [sysroot], "$STEP.unpack $SOURCE $TARGET", "archive")
+    env.NoClean(download)
+    env.Precious(download)
+    env.NoCache(download, compiler, stamp)
+    env.Clean(stamp, f"#{folder}")
+    env.Clean(built, f"#{BUILD}/libc/{name}-{env['arch']}.log")
+    wrapper = how.macros.get("wrapper", "skete-gcc")
+    return Toolchain(recipe, version, f"{name}-{env['arch']}", source, sysroot, stamp, f"{folder}/bin/{wrapper}")
+
+
+def _gcc() -> Value:
+    """Return which gcc there is, so that another one is noticed."""
+    import shutil
+    path = Path(shutil.which("gcc")).resolve()
+    return Value(f"{path} {path.stat().st_mtime_ns}")
+
+
+def _text(*parts: object) -> str:
+    return json.dumps(parts, sort_keys=True, default=dict)

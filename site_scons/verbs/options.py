@@ -1,0 +1,127 @@
+"""What can be given on the command line, NAME=VALUE, and the environment that every part of the build starts from."""
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from SCons.Errors import UserError
+from SCons.Script import (BoolVariable, CacheDir, Decider, Dir, EnumVariable, Environment, Exit, GetOption, SConsignFile,
+                          SetOption, Variables)
+
+from fetch import RecipeError, load_recipe
+
+TOP = Path(__file__).resolve().parents[2]
+BUILD = "build"
+
+OPT = {
+    "0": ["-O0"], "1": ["-O1"], "2": ["-O2"], "3": ["-O3"], "s": ["-Os"], "fast": ["-Ofast"],
+    "native": ["-O3", "-march=native"],
+}
+
+
+def refuse(text: str) -> None:
+    """End with a message for a user who asked for something that there is not."""
+    sys.stderr.write(f"skete: {text}\n")
+    Exit(2)
+
+
+def recipes() -> dict[str, object]:
+    """Return name -> recipe of every libc in toolchain/; ends with the message of one that is wrong."""
+    try:
+        found = [load_recipe(path.relative_to(TOP)) for path in sorted((TOP / "toolchain").glob("*.toml"))]
+    except RecipeError as error:
+        refuse(str(error))
+    return {recipe.name: recipe for recipe in found}
+
+
+def _number(key: str, value: object, env) -> None:
+    """Refuse what is no whole number from 1 on; an empty value means that it was not given."""
+    if value != "" and not (str(value).isdigit() and int(value) > 0):
+        raise UserError(f"Invalid value for {key}: {value}. Valid values are whole numbers from 1 on.")
+
+
+def _variables(arguments: dict[str, str], libcs: dict[str, object]) -> Variables:
+    given = Variables(None, arguments)
+    given.FormatVariableHelpText = _variable_help
+    yes_no = {"1": "yes", "true": "yes", "on": "yes", "0": "no", "false": "no", "off": "no"}
+    given.AddVariables(
+        ("app", "which apps to build, run and verify: names with commas between, a family, a folder, or all", "hello"),
+        EnumVariable("class", "problem class of the benchmarks", "S", allowed_values=("S", "W", "A", "B", "C", "D")),
+        ("threads", "threads that an app may use", "1", _number),
+        EnumVariable("libc", "libc to build and to link with", "musl" if "musl" in libcs else next(iter(libcs), ""),
+                     allowed_values=tuple(libcs)),
+        *(EnumVariable(f"{name}_version", f"version of {recipe.title}", recipe.default_version,
+                       allowed_values=tuple(recipe.releases)) for name, recipe in libcs.items()),
+        EnumVariable("arch", "machine that the programs are for", "x86_64", allowed_values=("x86_64",)),
+        EnumVariable("engine", "what makes the guest; native: no monitor at all", "process",
+                     allowed_values=("process", "native")),
+        EnumVariable("run", "run and verify what was built; again: even what is up to date", "yes",
+                     allowed_values=("yes", "no", "again"), map=yes_no, ignorecase=1),
+        EnumVariable("opt", "optimisation of the apps, instead of what each asks for", "default",
+                     allowed_values=("default", *OPT)),
+        ("timeout", "seconds that a run may take, instead of what each app asks for", "", _number),
+        BoolVariable("verbose", "show the commands and what the guests print", False),
+        BoolVariable("offline", "download nothing: use the download cache alone", False),
+        ("cache", "folder for results that several trees share; none when empty", ""),
+        ("monitor", "command that runs guests", "bin/skete"),
+        ("pytest", "more arguments for pytest (with the target test)", ""),
+    )
+    return given
+
+
+def environment(arguments: dict[str, str]):
+    """Return the construction environment of this build. Ends with a message for an unknown or wrong variable."""
+    libcs = recipes()
+    if not libcs:
+        refuse("toolchain/ has no recipe")
+    given = _variables(arguments, libcs)
+    try:
+        env = Environment(variables=given, tools=["cc", "as", "link"], ENV=dict(os.environ))
+    except UserError as error:
+        refuse(str(error))
+    unknown = given.UnknownVariables()
+    if unknown:
+        known = ", ".join(sorted(option.key for option in given.options))
+        refuse(f"there is no variable {', '.join(sorted(unknown))}; there are {known}")
+    env["ENV"].update(PYTHONPATH=str(TOP / "site_scons"), SKETE_VERBOSE="yes" if env["verbose"] else "no")
+    env.Replace(
+        VARIABLES=given, RECIPES=libcs, BUILD=BUILD, PYTHON=sys.executable,
+        # In $( $), so that another tree with another interpreter finds the same things in a shared cache.
+        STEP='$( "$PYTHON" -P $) -m steps',
+        IMPLICIT_COMMAND_DEPENDENCIES=0,
+    )
+    SetOption("num_jobs", len(os.sched_getaffinity(0)))
+    (TOP / BUILD).mkdir(exist_ok=True)    # else SCons makes it, and says so
+    SConsignFile(f"{BUILD}/.sconsign")
+    Decider("content-timestamp")
+    if env["cache"]:
+        CacheDir(Dir(os.path.expanduser(env["cache"])).abspath)
+    return env
+
+
+def jobs() -> int:
+    """Return how many commands may run at once: -j, else the processors there are."""
+    return GetOption("num_jobs")
+
+
+def _variable_help(env, key: str, text: str, default: object, actual: object, aliases=None) -> str:
+    """Return what `scons -h` says about one variable: its value in force, then what it means."""
+    if isinstance(actual, bool):
+        actual = "yes" if actual else "no"
+    return f"    {f'{key}={actual}':<24}{text}\n"
+
+
+def help_text(env, apps: list[str]) -> str:
+    """Return the text of `scons -h`."""
+    return f"""skete: static Linux programs under a monitor that serves their system calls.
+
+    scons app=NAME      build, run and verify an app
+    scons test          build what the tests need, and run them
+    scons dist          pack the patched libc's source and its sysroot, with checksums and SBOM, into dist/
+    scons -c            remove what was built (not what was downloaded)
+
+Apps: {", ".join(apps)}; a folder elsewhere with an SConscript is an app as well (apps/README.md).
+
+Variables, with the values that they have now:
+{env["VARIABLES"].GenerateHelpText(env, sort=False)}"""

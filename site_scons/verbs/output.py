@@ -1,0 +1,85 @@
+"""What the build says: one line for each thing it makes, a table of verdicts at the end, a word when nothing had to be done."""
+from __future__ import annotations
+
+import atexit
+import json
+import sys
+
+import SCons.Node
+import SCons.Script.Main
+import SCons.Util
+from SCons.Script import Action, GetOption
+
+from steps.table import show
+
+# What a step's line begins with: the word, then what is shown of it.
+WORDS = {
+    "compiler": "PROBE  the C compiler",
+    "fetch": "FETCH  $TARGET",
+    "patch": "PATCH  $TARGET",
+    "libc": "LIBC   $TARGET (configure and make, $JOBS at a time)",
+    "sysroot": "PACK   $TARGET",
+    "unpack": "UNPACK ${TARGET.dir}",
+    "compile": "CC     $SOURCE",
+    "generate": "GEN    $TARGET",
+    "link": "LINK   $TARGET",
+    "elfcheck": "CHECK  $SOURCE",
+    "run": "RUN    $LABEL ($RUN_DETAILS)",
+    "verify": "VERIFY $LABEL",
+    "dist": "DIST   $TARGET",
+    "sbom": "SBOM   $TARGET",
+    "sums": "SUMS   $TARGET",
+    "test": "TEST   tests",
+}
+QUIET = ("spec", "index")     # too small to be worth a line
+
+_done = []
+
+
+class _Display(SCons.Util.DisplayEngine):
+    """SCons's own remarks, without "is up to date" for each target: report_at_end says it once for all."""
+
+    def __call__(self, text: str, append_newline: int = 1) -> None:
+        if not text.endswith("is up to date."):
+            super().__call__(text, append_newline)
+
+
+def start(env) -> None:
+    """Give `env` the method Said(command, word): an Action that prints its line, or itself with verbose=yes."""
+    env.AddMethod(_said, "Said")
+    env["PRINT_CMD_LINE_FUNC"] = _print
+    SCons.Script.Main.display = _Display()
+
+
+def _said(env, command, word: str):
+    if env["verbose"]:
+        return Action(command)
+    return Action(command, cmdstr=None if word in QUIET else "  " + WORDS[word])
+
+
+def _print(line: str, target, source, env) -> None:
+    _done.append(target)
+    if line:
+        sys.stdout.write(line + "\n")
+        sys.stdout.flush()
+
+
+def report_at_end(env, apps) -> None:
+    """When the program ends, show the verdicts of `apps`, or say that nothing had to be done."""
+    if not (GetOption("clean") or GetOption("help") or GetOption("no_exec")):
+        atexit.register(_report, apps)
+
+
+def _report(apps) -> None:
+    reached = (SCons.Node.executed, SCons.Node.up_to_date, SCons.Node.failed)
+    verdicts = []
+    for run in apps.runs:
+        if run.verdict is not None and run.verdict.get_state() in reached and run.verdict.exists():
+            try:
+                verdicts.append(json.loads(run.verdict.get_text_contents()))
+            except ValueError:
+                continue    # the step was stopped before it had a verdict, and has said why
+    if verdicts:
+        show(verdicts)
+    if not _done and apps.finished():
+        print("skete: nothing had to be done")
