@@ -48,7 +48,7 @@ def main():
     for what, nr, words, result in (("getpid()", 39, (0,) * 6, 1), ("write(1, 6 bytes)", 1, (1, 4096, 6, 0, 0, 0), 6),
                                     ("ioctl(TIOCGWINSZ)", 16, (1, 0x5413, 4096, 0, 0, 0), 0)):
         print(f"{what:20} stats {cost_ns(Stats(), nr, words, result):6.0f} ns   "
-              f"trace {cost_ns(Strace(fd=nowhere), nr, words, result):6.0f} ns")
+              f"trace {cost_ns(Strace(nowhere), nr, words, result):6.0f} ns")
 
 
 if __name__ == "__main__":

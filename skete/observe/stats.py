@@ -11,6 +11,7 @@ from __future__ import annotations
 from time import perf_counter_ns
 
 from skete.abi.syscalls import NAMES
+from skete.observe.observer import Observer
 
 __all__ = ["Stats", "render"]
 
@@ -18,66 +19,64 @@ _HEAD = "% time     seconds  usecs/call     calls    errors syscall\n"
 _RULE = "------ ----------- ----------- --------- --------- ----------------\n"
 
 
-class Stats:
+class Stats(Observer):
     """Counts each call, its errors and the time spent on it."""
 
     __slots__ = ("_counts", "_since")
 
     def __init__(self):
         self._counts = {}       # nr -> [calls, errors, nanoseconds]
-        self._since = {}        # tid -> when the call that is being served was entered
+        self._since = {}        # tid -> (number of the call that is being served, when it was entered)
 
     def entered(self, task, nr: int, words: tuple) -> None:
         """A call begins."""
-        self._since[task.tid] = perf_counter_ns()
+        self._since[task.tid] = nr, perf_counter_ns()
 
     def left(self, task, nr: int, words: tuple, result: int | None) -> None:
-        """It returned, or never will return (None)."""
-        since = self._since.pop(task.tid, 0)
+        """It is over."""
+        since = self._since.pop(task.tid, None)
         try:
             count = self._counts[nr]
         except KeyError:
             count = self._counts[nr] = [0, 0, 0]
         count[0] += 1
-        if since:
-            count[2] += perf_counter_ns() - since
+        if since is not None:
+            count[2] += perf_counter_ns() - since[1]
         if result.__class__ is int and -4096 < result < 0:
             count[1] += 1
 
     def waits(self, task) -> None:
         """The call of this task is put aside: what passes from now on is not spent on it."""
-        since = self._since.pop(task.tid, 0)
-        if since:
-            nr = task.trap.nr
-            count = self._counts.setdefault(nr, [0, 0, 0])
-            count[2] += perf_counter_ns() - since
+        since = self._since.pop(task.tid, None)
+        if since is not None:
+            count = self._counts.setdefault(since[0], [0, 0, 0])
+            count[2] += perf_counter_ns() - since[1]
 
-    def signalled(self, task, signo: int, info) -> None:
-        """Signals are not counted."""
-
-    def exited(self, task, status) -> None:
-        """The thread is no more."""
+    def exited(self, task, status: tuple) -> None:
+        """The thread is no more. The call that ended it is not counted, as strace does not."""
         self._since.pop(task.tid, None)
 
-    def totals(self) -> dict:
+    def as_dict(self) -> dict:
         """{name: {"calls": int, "errors": int, "seconds": float}}, most time first."""
         order = sorted(self._counts.items(), key=lambda item: (-item[1][2], item[0]))
         return {NAMES.get(nr) or f"syscall_{nr:#x}": {"calls": calls, "errors": errors, "seconds": spent_ns / 1e9}
-                for nr, (calls, errors, spent_ns) in order}
+                for nr, (calls, errors, spent_ns) in order if calls}
+
+    def table(self) -> str:
+        """The table of ``strace -c``."""
+        return render(self.as_dict())
 
 
-def render(totals: dict, unserved: dict | None = None) -> str:
-    """The table of ``strace -c``. unserved: {name: count}, calls that were answered ENOSYS because nothing serves them."""
+def render(totals: dict) -> str:
+    """The table of ``strace -c`` for what :meth:`Stats.as_dict` gives."""
     calls = sum([row["calls"] for row in totals.values()])
     errors = sum([row["errors"] for row in totals.values()])
     seconds = sum([row["seconds"] for row in totals.values()])
     text = _HEAD + _RULE
     for name, row in totals.items():
-        text += _line(row["seconds"] / seconds * 100 if seconds else 0, row["seconds"], row["calls"], row["errors"], name)
-    text += _RULE + _line(100, seconds, calls, errors, "total")
-    if unserved:
-        text += "not served: " + ", ".join([f"{name} ({count})" for name, count in sorted(unserved.items())]) + "\n"
-    return text
+        share = row["seconds"] / seconds * 100 if seconds else 0
+        text += _line(share, row["seconds"], row["calls"], row["errors"], name)
+    return text + _RULE + _line(100, seconds, calls, errors, "total")
 
 
 def _line(share: float, seconds: float, calls: int, errors: int, name: str) -> str:

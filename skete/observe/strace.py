@@ -16,6 +16,7 @@ import os
 import time
 
 from skete.abi.syscalls import NAMES
+from skete.observe.observer import Observer
 from skete.observe.results import RESULTS
 from skete.observe.signals import siginfo
 from skete.observe.specs import compiled
@@ -29,19 +30,19 @@ SIGRETURN = 15
 ERESTARTSYS = -512
 
 
-class Strace:
+class Strace(Observer):
     """Prints each event of ``kernel.observers``.
 
-    fd:     host descriptor that takes the lines
+    stream: what takes the lines: a host descriptor, or an object with write(str) and flush()
     limit:  bytes of a string, and elements of an array, that are shown (strace -s)
     trace:  set of call numbers to show, or None for all (:func:`skete.observe.select.calls`)
     times:  "" or, as strace's options of these names, "r" (since the call before), "t", "tt", "ttt" (time of day)
     spent:  append the time between entry and return of each call (strace -T)
     """
 
-    def __init__(self, fd: int = 2, limit: int = 32, trace: frozenset | None = None, times: str = "",
+    def __init__(self, stream=2, limit: int = 32, trace: frozenset | None = None, times: str = "",
                  spent: bool = False):
-        self.fd, self.limit, self.trace, self.times, self.spent = fd, limit, trace, times, spent
+        self.stream, self.limit, self.trace, self.times, self.spent = stream, limit, trace, times, spent
         self._calls = {}        # tid -> Call in progress
         self._live = set()      # tids that have been seen and have not ended
         self._open = None       # the Call whose line is not complete
@@ -64,8 +65,8 @@ class Strace:
         self._start(tid, f"{name}({self._arguments(call)}")
         self._open = call
 
-    def left(self, task, nr: int, words: tuple, result: int | None) -> None:
-        """It returned: a signed rax; None when it has none; the kernel's Restart when a signal makes it begin anew."""
+    def left(self, task, nr: int, words: tuple, result) -> None:
+        """It is over."""
         if nr in FORKS and result.__class__ is int and result > 0:
             self._live.add(result)
         call = self._calls.pop(task.tid, None)
@@ -86,19 +87,16 @@ class Strace:
             self._write()
 
     def signalled(self, task, signo: int, info) -> None:
-        """A signal is about to be taken. info: its siginfo_t, 128 bytes, or None."""
-        text = siginfo(bytes(info[:128]).ljust(128, b"\0")) if info else f"{{si_signo={signal_name(signo)}}}"
-        self._whole(task.tid, f"--- {signal_name(signo)} {text} ---")
+        """A signal is about to be taken."""
+        self._whole(task.tid, f"--- {signal_name(signo)} {siginfo(info.pack())} ---")
 
-    def exited(self, task, status) -> None:
-        """The thread is no more. status: ("exited", code) or ("signalled", signo), or a wait(2) status word."""
+    def exited(self, task, status: tuple) -> None:
+        """The thread is no more."""
         call = self._calls.pop(task.tid, None)
         if call is not None:            # a call that had not returned never will
             if self._open is not call:
                 self._start(task.tid, f"<... {call.name} resumed>")
             self._finish(call, ")")
-        if status.__class__ is int:
-            status = ("signalled", status & 0x7f) if status & 0x7f else ("exited", status >> 8 & 0xff)
         kind, value = status
         self._whole(task.tid, f"+++ killed by {signal_name(value)} +++" if kind == "signalled"
                     else f"+++ exited with {value} +++")
@@ -189,12 +187,21 @@ class Strace:
         return clock if self.times == "t" else f"{clock}.{micro:06}"
 
     def _write(self) -> None:
-        data, self._line = self._line.encode("utf-8", "backslashreplace"), ""
-        while data and self.fd >= 0:
-            try:
-                data = data[os.write(self.fd, data):]
-            except BlockingIOError:
-                import select
-                select.select([], [self.fd], [])
-            except OSError:
-                self.fd = -1
+        text, self._line = self._line, ""
+        try:
+            if self.stream.__class__ is not int:
+                self.stream.write(text)
+                self.stream.flush()
+            elif self.stream >= 0:
+                _write_all(self.stream, text.encode("utf-8", "backslashreplace"))
+        except OSError:
+            self.stream = -1
+
+
+def _write_all(fd: int, data: bytes) -> None:
+    while data:
+        try:
+            data = data[os.write(fd, data):]
+        except BlockingIOError:         # a descriptor that somebody else has made non-blocking
+            import select
+            select.select([], [fd], [])

@@ -11,9 +11,24 @@ from __future__ import annotations
 
 from skete.abi.syscalls import NAMES
 
-__all__ = ["STATES", "as_json", "as_markdown", "as_text", "chosen", "entries"]
+__all__ = ["STATES", "as_json", "as_markdown", "as_text", "chosen", "entries", "render"]
 
 STATES = ("served", "partly", "refused", "not served")
+
+
+def render(wanted: str = "", form: str = "text") -> str:
+    """What ``skete syscalls [FILTER]`` prints. form: "text", "json" or "markdown"."""
+    from skete.kernel.table import SYSCALLS
+
+    rows = chosen(entries(SYSCALLS), wanted)
+    if form != "text":
+        return as_json(rows) if form == "json" else as_markdown(rows)
+    import os
+    import sys
+
+    # Lines of a pipe's reader are as long as they are: only a terminal folds notes.
+    width = os.get_terminal_size().columns if sys.stdout.isatty() else 1000
+    return as_text(rows, width)
 
 
 def entries(syscalls: dict) -> list:

@@ -1,0 +1,31 @@
+"""What an observer of the trap stream is told. A class to inherit from, and the words of the contract."""
+from __future__ import annotations
+
+__all__ = ["Observer"]
+
+
+class Observer:
+    """Sits between engine and kernel, looks on, and changes nothing. Override what is of interest.
+
+    ``task`` is a skete.kernel.task.Task: its ``tid``, ``process.pid`` and ``mm.read(addr, n)`` are what an observer
+    needs. Every method is called while the task is stopped, so its memory holds still but for other threads.
+    """
+
+    __slots__ = ()
+
+    def entered(self, task, nr: int, words: tuple) -> None:
+        """A system call begins. words: six unsigned 64-bit registers."""
+
+    def waits(self, task) -> None:
+        """The call cannot be answered yet and is put aside; may come several times before it is answered."""
+
+    def left(self, task, nr: int, words: tuple, result) -> None:
+        """The call is over. result: rax as a signed int (an errno is negative); None where it has none (rt_sigreturn,
+        execve: the registers are new); skete.kernel.outcome.Restart where a signal interrupts it and Linux would say
+        ERESTARTSYS. A call that ends its thread never gets here: see :meth:`exited`."""
+
+    def signalled(self, task, signo: int, info) -> None:
+        """A signal is about to be taken: a handler, or what it does by default. info: kernel.siginfo.SigInfo."""
+
+    def exited(self, task, status: tuple) -> None:
+        """The thread is no more. status: ("exited", code) or ("signalled", signo)."""
