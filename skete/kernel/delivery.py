@@ -47,6 +47,8 @@ def deliver(task, trap, result):
         if action.handler == SIG_IGN or pending.effective(process, signo) == SIG_IGN:
             continue
         for observer in task.kernel.observers:
+            if result is Restart:
+                observer.left(task, trap.nr, trap.words, Restart)
             observer.signalled(task, signo, info)
         if action.handler == SIG_DFL:
             if bit(signo) & STOPS_BY_DEFAULT:

@@ -38,8 +38,7 @@ class Kernel:
     processes: {pid: Process};  tasks: {vcpu: Task}, living threads;  current: the task being served, or None
     status: None while the first process lives, then ("exited", code) or ("signalled", signo)
     unserved: {nr: calls answered ENOSYS for want of a row}
-    observers: each has entered(task, nr, words), left(task, nr, words, result), result an int or None for "= ?",
-        signalled(task, signo, info), exited(task, status)
+    observers: told of every call and signal; skete.observe.observer.Observer says what each method gets
     handlers: {nr: callable(task, nr, words) -> int | None}, asked first; None leaves the call to us
     """
 
@@ -137,7 +136,7 @@ class Kernel:
                 if not task.notify:
                     task.vcpu.resume(result)
                 else:
-                    self._settle(task, trap, result)
+                    self._settle(task, trap, result, told=True)
             else:
                 self._settle(task, trap, result)
         elif type(trap) is Fault:
@@ -185,10 +184,9 @@ class Kernel:
             self._left(task, trap, result)
         return result
 
-    def _settle(self, task: Task, trap: Syscall, result, call=None) -> None:
-        """Go on from what a call came to: back to the guest, asleep, or gone."""
-        kind = type(result)
-        if kind is _Generator:
+    def _settle(self, task: Task, trap: Syscall, result, call=None, told: bool = False) -> None:
+        """Go on from what a call came to: back to the guest, asleep, or gone. told: the observers know the result."""
+        if type(result) is _Generator:
             call, result = result, advance(result, None)
         while isinstance(result, Wait):
             if task.notify and result.interruptible and pending.deliverable(task):
@@ -198,11 +196,13 @@ class Kernel:
                 result = advance(call, TIMEOUT)
                 continue
             task.call, task.trap = call, trap
+            for observer in self.observers:
+                observer.waits(task)
             self.scheduler.block(task, result)
             return
         if task.dead or result is GONE:
             return
-        if self.observers and trap is not None and kind is not int and result is not Restart:
+        if self.observers and trap is not None and not told and result is not Restart:
             self._left(task, trap, None if result is KEEP else result)
         self._return(task, trap, result)
 
@@ -217,7 +217,7 @@ class Kernel:
             if task.dead:
                 return
             if type(result) is _Generator:
-                return self._settle(task, trap, result)
+                return self._settle(task, trap, result, told=True)
         if result is Restart:
             # No handler ran: the call is made again and the guest never knows.
             return self._settle(task, trap, service(task, trap))
