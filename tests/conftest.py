@@ -38,6 +38,16 @@ def guests(tmp_path_factory) -> Guests:
     return Guests(tmp_path_factory.mktemp("guests"))
 
 
+@pytest.fixture(scope="session")
+def sysroot() -> Path:
+    """The sysroot that `scons test` has built; else the newest one in build/."""
+    given = os.environ.get("SKETE_SYSROOT")
+    built = [Path(given)] if given else sorted(TREE.glob("build/sysroot/musl-*-x86_64"), key=lambda p: p.stat().st_mtime)
+    if not built or not (built[-1] / "bin" / "skete-gcc").exists():
+        pytest.skip("there is no sysroot: ./scons builds one")
+    return built[-1]
+
+
 @pytest.fixture(params=ENGINES)
 def engine_name(request) -> str:
     """Each engine that works here; the others skip with their reason."""
