@@ -1,0 +1,39 @@
+"""The file half of the kernel.
+
+    namespace = Namespace([Mount("/home/me/data", "/data", readonly=True)])
+    files, fs = open_files(namespace, fds=(0, 1, 2), cwd=b"/", umask=0o022)
+    ... a process lives ...
+    files.close_all(); fs.close(); namespace.close()
+
+From the guest inwards: ``fdtable`` (numbers) -> ``description`` (what an open made: host file, stream, terminal,
+directory, made-up file) and ``walk`` (paths) -> ``mounts`` (one tree) -> ``node`` (directories of each filesystem:
+host folders, made-up trees). The ``calls_*`` modules are the system calls. Descriptions never wait; calls do.
+"""
+from __future__ import annotations
+
+from skete.kernel.files import calls_attr, calls_fd, calls_io, calls_open, calls_poll, calls_stat, calls_tree, \
+    calls_vector
+from skete.kernel.files.fdtable import FdTable
+from skete.kernel.files.fs import Fs
+from skete.kernel.files.mounts import Mount, Namespace
+from skete.kernel.files.stdio import stdio
+
+__all__ = ["ROWS", "FdTable", "Fs", "Mount", "Namespace", "open_files", "stdio"]
+
+ROWS = calls_attr.ROWS + calls_fd.ROWS + calls_io.ROWS + calls_open.ROWS + calls_poll.ROWS \
+    + calls_stat.ROWS + calls_tree.ROWS + calls_vector.ROWS
+
+
+def open_files(namespace: Namespace, fds: tuple = (0, 1, 2), cwd: bytes = b"/", umask: int = 0o022) -> tuple:
+    """The (FdTable, Fs) of a first process: host descriptors as its 0, 1, 2 ..., a hole where one is closed.
+
+    The first terminal among them becomes its /dev/tty. OSError when ``cwd`` is no directory of the guest.
+    """
+    fs = Fs(namespace, cwd, umask)
+    files = FdTable()
+    for fd, description in enumerate(stdio(fds)):
+        if description is not None:
+            files.replace(fd, description)
+            if namespace.terminal is None and hasattr(description, "foreground"):
+                namespace.terminal = description.hold()
+    return files, fs

@@ -1,0 +1,204 @@
+"""System calls on descriptors themselves: close, dup, fcntl, ioctl, flock, getdents64."""
+from __future__ import annotations
+
+from errno import EAGAIN, EBADF, EINVAL, ENOTTY, EOPNOTSUPP
+from struct import Struct
+from time import monotonic_ns
+
+from skete.abi.fcntl import CLOSE_RANGE_CLOEXEC, CLOSE_RANGE_UNSHARE, F_DUPFD, F_DUPFD_CLOEXEC, F_GETFD, F_GETFL, \
+    F_GETLK, F_GETOWN, F_GETPIPE_SZ, F_OFD_GETLK, F_OFD_SETLK, F_OFD_SETLKW, F_RDLCK, F_SETFD, F_SETFL, F_SETLK, \
+    F_SETLKW, F_SETOWN, F_SETPIPE_SZ, F_UNLCK, F_WRLCK, FD_CLOEXEC, LOCK_EX, LOCK_NB, LOCK_SH, LOCK_UN, \
+    O_CLOEXEC, O_NONBLOCK, O_PATH
+from skete.abi.ioctls import FIOASYNC, FIOCLEX, FIONBIO, FIONCLEX
+from skete.kernel.files.calls_io import inode_file
+from skete.kernel.outcome import SIGNAL, Restart, Wait
+from skete.kernel.row import ADDR, FD, I32, U32, U64, Row
+
+__all__ = ["ROWS"]
+
+_FLOCK = Struct("<hh4xqqi4x")
+#: How often a call that waits for a lock looks again, in ns: first, and at most.
+_LOCK_FIRST_NS, _LOCK_MOST_NS = 1_000_000, 20_000_000
+
+
+def close(task, fd: int) -> int:
+    """close(2). EBADF"""
+    task.files.close(fd)
+    return 0
+
+
+def close_range(task, first: int, last: int, flags: int) -> int:
+    """close_range(2). EINVAL"""
+    if first > last or flags & ~(CLOSE_RANGE_UNSHARE | CLOSE_RANGE_CLOEXEC):
+        raise OSError(EINVAL, f"{first} to {last}, flags {flags:#x}")
+    files = task.files
+    if flags & CLOSE_RANGE_UNSHARE and files.refs > 1:
+        files.refs -= 1
+        task.files = task.process.files = files = files.fork()
+    for fd in files.numbers():
+        if first <= fd <= last:
+            if flags & CLOSE_RANGE_CLOEXEC:
+                files.cloexec.add(fd)
+            else:
+                files.close(fd)
+    return 0
+
+
+def dup(task, fd: int) -> int:
+    """dup(2): the lowest free descriptor. EBADF EMFILE"""
+    return task.files.install(task.files.get(fd))
+
+
+def dup2(task, old: int, new: int) -> int:
+    """dup2(2). EBADF"""
+    file = task.files.get(old)
+    return new if old == new else task.files.replace(new, file)
+
+
+def dup3(task, old: int, new: int, flags: int) -> int:
+    """dup3(2). EBADF EINVAL"""
+    if flags & ~O_CLOEXEC or old == new:
+        raise OSError(EINVAL, f"{old} to {new}, flags {flags:#x}")
+    return task.files.replace(new, task.files.get(old), bool(flags & O_CLOEXEC))
+
+
+def fcntl(task, fd: int, command: int, arg: int):
+    """fcntl(2): what comes back depends on the command. EBADF EINVAL EMFILE EAGAIN EPERM"""
+    files = task.files
+    file = files.get(fd)
+    if command in (F_DUPFD, F_DUPFD_CLOEXEC):
+        lowest = arg & 0xffff_ffff
+        if lowest >= files.limit:
+            raise OSError(EINVAL, f"{lowest} is not below the limit")
+        return files.install(file, lowest, command == F_DUPFD_CLOEXEC)
+    if command == F_GETFD:
+        return FD_CLOEXEC if fd in files.cloexec else 0
+    if command == F_SETFD:
+        (files.cloexec.add if arg & FD_CLOEXEC else files.cloexec.discard)(fd)
+        return 0
+    if command == F_GETFL:
+        return file.flags
+    if file.flags & O_PATH:
+        raise OSError(EBADF, "opened with O_PATH")
+    if command == F_SETFL:
+        file.set_flags(arg & 0xffff_ffff)
+        return 0
+    if command in (F_GETPIPE_SZ, F_SETPIPE_SZ):
+        if file.poll_fd < 0:
+            raise OSError(EBADF, "no pipe")
+        return file.fcntl(command, arg & 0x7fff_ffff)
+    if command in (F_GETLK, F_SETLK, F_SETLKW, F_OFD_GETLK, F_OFD_SETLK, F_OFD_SETLKW):
+        return _lock(task, file, command, arg)
+    if command == F_GETOWN:
+        return 0
+    if command == F_SETOWN:
+        return 0
+    raise OSError(EINVAL, f"fcntl {command}")
+
+
+def _lock(task, file, command: int, addr: int):
+    request = task.mm.read(addr, _FLOCK.size)
+    kind, whence, start, length, pid = _FLOCK.unpack(request)
+    if kind not in (F_RDLCK, F_WRLCK, F_UNLCK) or not 0 <= whence <= 2 or command >= F_OFD_GETLK and pid:
+        raise OSError(EINVAL, f"lock type {kind}, whence {whence}")
+    if command in (F_GETLK, F_OFD_GETLK):
+        if kind == F_UNLCK:
+            raise OSError(EINVAL, "F_GETLK of F_UNLCK")
+        task.mm.write(addr, file.fcntl(command, request))
+        return 0
+    if kind == F_RDLCK and not file.readable or kind == F_WRLCK and not file.writable:
+        raise OSError(EBADF, "not open for that")
+    waits = {F_SETLKW: F_SETLK, F_OFD_SETLKW: F_OFD_SETLK}
+    return _try(file, lambda: file.fcntl(waits.get(command, command), request), command in waits)
+
+
+def flock(task, fd: int, operation: int):
+    """flock(2). EBADF EINVAL EAGAIN"""
+    file = inode_file(task, fd)
+    if operation & ~LOCK_NB not in (LOCK_SH, LOCK_EX, LOCK_UN):
+        raise OSError(EINVAL, f"flock {operation:#x}")
+    take = getattr(file, "flock", None)
+    if take is None:
+        raise OSError(EOPNOTSUPP, "no host file")
+    return _try(file, lambda: take(operation & ~LOCK_NB), not operation & LOCK_NB)
+
+
+def _try(file, take, wait: bool):
+    """Take a lock of the host, which holds off other programs, too: at once, or by trying again and again."""
+    try:
+        take()
+        return 0
+    except (BlockingIOError, PermissionError):
+        if not wait:
+            raise OSError(EAGAIN, "locked") from None
+    return _try_later(file, take)
+
+
+def _try_later(file, take):
+    pause = _LOCK_FIRST_NS
+    file.hold()
+    try:
+        while True:
+            if (yield Wait(deadline_ns=monotonic_ns() + pause)) is SIGNAL:
+                raise Restart
+            try:
+                take()
+                return 0
+            except (BlockingIOError, PermissionError):
+                pause = min(2 * pause, _LOCK_MOST_NS)
+    finally:
+        file.drop()
+
+
+def ioctl(task, fd: int, request: int, arg: int) -> int:
+    """ioctl(2). EBADF EFAULT EINVAL ENOTTY"""
+    file = task.files.get(fd)
+    if file.flags & O_PATH:
+        raise OSError(EBADF, "opened with O_PATH")
+    if request == FIOCLEX:
+        task.files.cloexec.add(fd)
+        return 0
+    if request == FIONCLEX:
+        task.files.cloexec.discard(fd)
+        return 0
+    if request == FIONBIO:
+        on = task.mm.read(arg, 4) != bytes(4)
+        file.set_flags(file.flags | O_NONBLOCK if on else file.flags & ~O_NONBLOCK)
+        return 0
+    if request == FIOASYNC:
+        if task.mm.read(arg, 4) != bytes(4):
+            raise OSError(ENOTTY, "signal-driven I/O")
+        return 0
+    return file.ioctl(task, request, arg)
+
+
+def getdents64(task, fd: int, addr: int, size: int) -> int:
+    """getdents64(2): bytes of entries, 0 at the end. EBADF EFAULT EINVAL ENOENT ENOTDIR"""
+    file = inode_file(task, fd)
+    task.fs.namespace.task = task
+    before = getattr(file, "position", 0)
+    entries = file.getdents(size)
+    if entries:
+        try:
+            task.mm.write(addr, entries)
+        except OSError:
+            file.position = before      # nothing was delivered
+            raise
+    return len(entries)
+
+
+_FCNTL = "locks are the monitor's own on the host: right for one guest process; F_SETLKW polls; no leases, no " \
+    "F_NOTIFY, no F_SETSIG, no O_ASYNC; F_SETOWN without effect; O_NONBLOCK is per guest descriptor for 0, 1 and 2"
+_IOCTL = "FIOCLEX, FIONCLEX, FIONBIO, FIONREAD; terminals: TCGETS to TCSETAF, TCSBRK(P), TCXONC, TCFLSH, " \
+    "window size, process group, session; TIOCSTI and TIOCSCTTY: EPERM"
+ROWS = (
+    Row(3, close, (FD,)),
+    Row(16, ioctl, (FD, U32, U64), _IOCTL),
+    Row(32, dup, (FD,)),
+    Row(33, dup2, (FD, FD)),
+    Row(72, fcntl, (FD, U32, U64), _FCNTL),
+    Row(73, flock, (FD, I32), "waits by polling"),
+    Row(217, getdents64, (FD, ADDR, U32)),
+    Row(292, dup3, (FD, FD, I32)),
+    Row(436, close_range, (U32, U32, U32)),
+)

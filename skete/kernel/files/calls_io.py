@@ -1,0 +1,244 @@
+"""System calls that move data through one buffer, and the offset: read, write, lseek, truncation, sync."""
+from __future__ import annotations
+
+from errno import EBADF, EFBIG, EINVAL, EISDIR, ESPIPE
+
+from skete.abi.fcntl import AT_FDCWD, MAX_RW_COUNT, O_NONBLOCK, O_PATH
+from skete.abi.stat import S_IFDIR, S_IFMT
+from skete.kernel.files.transfer import broken_pipe, read_from, readable, writable, write_to
+from skete.kernel.files.walk import walk
+from skete.kernel.row import ADDR, FD, I32, I64, PATH, SIZE, Row
+
+__all__ = ["ROWS"]
+
+
+def read(task, fd: int, addr: int, count: int):
+    """read(2): bytes moved, 0 at the end. EBADF EFAULT EISDIR EINVAL EAGAIN"""
+    file = readable(task, fd)
+    if count > MAX_RW_COUNT:
+        _size(count)
+        count = MAX_RW_COUNT
+    try:
+        return file.read(task.mm.views(addr, count, True))
+    except BlockingIOError:
+        return read_from(task, file, [(addr, count)])
+
+
+def write(task, fd: int, addr: int, count: int):
+    """write(2): bytes moved. EBADF EFAULT EPIPE EAGAIN ENOSPC"""
+    file = writable(task, fd)
+    if file.poll_fd >= 0 or count > MAX_RW_COUNT:
+        _size(count)
+        return write_to(task, file, [(addr, min(count, MAX_RW_COUNT))])
+    return file.write(task.mm.views(addr, count))
+
+
+def _size(count: int) -> None:
+    if count >> 63:
+        raise OSError(EINVAL, f"a count of {count:#x}")
+
+
+def pread64(task, fd: int, addr: int, count: int, offset: int) -> int:
+    """pread(2). EBADF EFAULT EINVAL ESPIPE EISDIR"""
+    if offset < 0:
+        raise OSError(EINVAL, f"offset {offset}")
+    _size(count)
+    return readable(task, fd).pread(task.mm.views(addr, min(count, MAX_RW_COUNT), True), offset)
+
+
+def pwrite64(task, fd: int, addr: int, count: int, offset: int) -> int:
+    """pwrite(2). EBADF EFAULT EINVAL ESPIPE"""
+    if offset < 0:
+        raise OSError(EINVAL, f"offset {offset}")
+    _size(count)
+    return writable(task, fd).pwrite(task.mm.views(addr, min(count, MAX_RW_COUNT)), offset)
+
+
+def inode_file(task, fd: int):
+    """A description that is more than a handle. EBADF for O_PATH"""
+    file = task.files.get(fd)
+    if file.flags & O_PATH:
+        raise OSError(EBADF, "opened with O_PATH")
+    return file
+
+
+def lseek(task, fd: int, offset: int, whence: int) -> int:
+    """lseek(2): the new offset in bytes. EBADF EINVAL ENXIO ESPIPE"""
+    file = inode_file(task, fd)
+    if not 0 <= whence <= 4:
+        raise OSError(EINVAL, f"whence {whence}")
+    return file.seek(offset, whence)
+
+
+def ftruncate(task, fd: int, length: int) -> int:
+    """ftruncate(2). EBADF EINVAL"""
+    if length < 0:
+        raise OSError(EINVAL, f"length {length}")
+    file = inode_file(task, fd)
+    if not file.writable:
+        raise OSError(EINVAL, "not open for writing")
+    file.truncate(length)
+    return 0
+
+
+def truncate(task, path: bytes, length: int) -> int:
+    """truncate(2). EINVAL EISDIR EROFS and those of a walk"""
+    if length < 0:
+        raise OSError(EINVAL, f"length {length}")
+    with walk(task, AT_FDCWD, path) as place:
+        kind = place.found().st_mode & S_IFMT
+        if kind == S_IFDIR:
+            raise OSError(EISDIR, "a directory")
+        place.writable().parent.truncate(place.name, length)
+    return 0
+
+
+def fallocate(task, fd: int, mode: int, offset: int, length: int) -> int:
+    """fallocate(2). EBADF EINVAL EFBIG EOPNOTSUPP ESPIPE ENODEV"""
+    file = inode_file(task, fd)
+    if offset < 0 or length <= 0:
+        raise OSError(EINVAL, f"offset {offset}, length {length}")
+    if not file.writable:
+        raise OSError(EBADF, "not open for writing")
+    if offset + length >> 63:
+        raise OSError(EFBIG, f"offset {offset}, length {length}")
+    file.allocate(mode, offset, length)
+    return 0
+
+
+def fsync(task, fd: int) -> int:
+    """fsync(2). EBADF EINVAL"""
+    inode_file(task, fd).sync()
+    return 0
+
+
+def fdatasync(task, fd: int) -> int:
+    """fdatasync(2). EBADF EINVAL"""
+    inode_file(task, fd).sync(True)
+    return 0
+
+
+def sync(task) -> int:
+    """sync(2): nothing is buffered here, and a guest does not get to flush the whole host."""
+    return 0
+
+
+def fadvise64(task, fd: int, offset: int, length: int, advice: int) -> int:
+    """posix_fadvise(2): advice that we do not need. EBADF EINVAL ESPIPE"""
+    file = inode_file(task, fd)
+    if file.poll_fd >= 0:
+        raise OSError(ESPIPE, "no file")
+    if not 0 <= advice <= 5 or length < 0:
+        raise OSError(EINVAL, f"advice {advice}")
+    return 0
+
+
+#: What one call of sendfile or copy_file_range moves at most: the rest of the machine waits meanwhile.
+_COPY_MOST = 1 << 20
+
+
+def sendfile(task, out_fd: int, in_fd: int, offset_addr: int, count: int):
+    """sendfile(2): bytes moved. EBADF EINVAL EFAULT EAGAIN"""
+    source, target = readable(task, in_fd), writable(task, out_fd)
+    _size(count)
+    if source.poll_fd >= 0 or target.append:
+        raise OSError(EINVAL, "cannot send from there, or to there")
+    offset = None
+    if offset_addr:
+        offset = task.mm.read_u64(offset_addr)
+        if offset >> 63:
+            raise OSError(EINVAL, f"offset {offset}")
+    data = _take(source, offset, min(count, _COPY_MOST))
+    if not data:
+        return 0
+    try:
+        done = target.write([memoryview(data)])
+    except BlockingIOError:
+        done = 0
+        if target.flags & O_NONBLOCK:
+            _put_back(source, offset, len(data))
+            raise
+    except BrokenPipeError:
+        _put_back(source, offset, len(data))
+        broken_pipe(task)
+        raise
+    if done == 0:
+        _put_back(source, offset, len(data))
+        return _send_later(task, out_fd, in_fd, offset_addr, count, target)
+    _put_back(source, offset, len(data) - done)
+    if offset_addr:
+        task.mm.write_u64(offset_addr, offset + done)
+    return done
+
+
+def _send_later(task, out_fd, in_fd, offset_addr, count, target):
+    from select import EPOLLOUT
+
+    from skete.kernel.outcome import SIGNAL, Restart, Wait
+    target.hold()
+    try:
+        if (yield Wait(host_fd=target.poll_fd, events=EPOLLOUT)) is SIGNAL:
+            raise Restart
+    finally:
+        target.drop()
+    result = sendfile(task, out_fd, in_fd, offset_addr, count)
+    return result if type(result) is int else (yield from result)
+
+
+def _take(source, offset: int | None, count: int) -> bytearray:
+    data = bytearray(count)
+    got = source.read([memoryview(data)]) if offset is None else source.pread([memoryview(data)], offset)
+    return data[:got]
+
+
+def _put_back(source, offset: int | None, count: int) -> None:
+    """What was read and could not be written was not read."""
+    if offset is None and count:
+        source.seek(-count, 1)
+
+
+def copy_file_range(task, in_fd: int, in_addr: int, out_fd: int, out_addr: int, count: int, flags: int) -> int:
+    """copy_file_range(2): bytes moved. EBADF EINVAL EISDIR EFAULT"""
+    source, target = readable(task, in_fd), writable(task, out_fd)
+    if flags:
+        raise OSError(EINVAL, f"flags {flags:#x}")
+    _size(count)
+    if target.append:
+        raise OSError(EBADF, "opened with O_APPEND")
+    for file in (source, target):
+        if file.poll_fd >= 0:
+            raise OSError(EINVAL, "no regular file")
+    start = task.mm.read_u64(in_addr) if in_addr else None
+    to = task.mm.read_u64(out_addr) if out_addr else None
+    if (start or 0) >> 63 or (to or 0) >> 63:
+        raise OSError(EINVAL, "a negative offset")
+    data = _take(source, start, min(count, _COPY_MOST))
+    if not data:
+        return 0
+    view = [memoryview(data)]
+    done = target.write(view) if to is None else target.pwrite(view, to)
+    _put_back(source, start, len(data) - done)
+    if in_addr:
+        task.mm.write_u64(in_addr, start + done)
+    if out_addr:
+        task.mm.write_u64(out_addr, to + done)
+    return done
+
+
+_COPY = "at most 1 MiB a call; through memory, so no reflinks"
+ROWS = (
+    Row(0, read, (FD, ADDR, SIZE)),
+    Row(1, write, (FD, ADDR, SIZE)),
+    Row(8, lseek, (FD, I64, I32)),
+    Row(17, pread64, (FD, ADDR, SIZE, I64)),
+    Row(18, pwrite64, (FD, ADDR, SIZE, I64)),
+    Row(40, sendfile, (FD, FD, ADDR, SIZE), "at most 1 MiB a call; not from pipes"),
+    Row(74, fsync, (FD,)),
+    Row(75, fdatasync, (FD,)),
+    Row(76, truncate, (PATH, I64)),
+    Row(77, ftruncate, (FD, I64)),
+    Row(162, sync, (), "does nothing: no guest flushes the whole host; fsync acts"),
+    Row(221, fadvise64, (FD, I64, I64, I32), "accepted, without effect"),
+    Row(285, fallocate, (FD, I32, I64, I64), "mode 0 only, else EOPNOTSUPP"),
+    Row(326, copy_file_range, (FD, ADDR, FD, ADDR, SIZE, I32), _COPY),
+)

@@ -1,0 +1,155 @@
+"""System calls that make descriptors from paths: open and its kin; and pipes."""
+from __future__ import annotations
+
+from errno import EEXIST, EINVAL, EISDIR, ELOOP, ENOENT, ENOTDIR, ENXIO, EOPNOTSUPP
+from select import EPOLLHUP, EPOLLIN
+from time import monotonic_ns
+
+from skete.abi.fcntl import AT_FDCWD, O_ACCMODE, O_CLOEXEC, O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_NONBLOCK, \
+    O_PATH, O_RDONLY, O_TMPFILE_BIT, O_TRUNC, O_WRONLY
+from skete.abi.stat import S_IFDIR, S_IFIFO, S_IFLNK, S_IFMT
+from skete.kernel.files.pipe import make_pipe
+from skete.kernel.files.walk import walk
+from skete.kernel.outcome import SIGNAL, Restart, Wait
+from skete.kernel.row import ADDR, FD, I32, PATH, U32, Row
+
+__all__ = ["ROWS"]
+
+#: What Linux keeps of the flags when O_PATH is among them.
+_PATH_FLAGS = O_PATH | O_CLOEXEC | O_DIRECTORY | O_NOFOLLOW
+#: How long a writer that finds no reader at a FIFO sleeps before it looks again, in ns.
+_FIFO_RETRY_NS = 10_000_000
+
+
+def open_(task, path: bytes, flags: int, mode: int):
+    """open(2), the raw call. See openat."""
+    return openat(task, AT_FDCWD, path, flags, mode)
+
+
+def creat(task, path: bytes, mode: int):
+    """creat(2)"""
+    return openat(task, AT_FDCWD, path, O_CREAT | O_WRONLY | O_TRUNC, mode)
+
+
+def openat(task, dirfd: int, path: bytes, flags: int, mode: int):
+    """openat(2): the lowest free descriptor. EACCES EEXIST EINVAL EISDIR ELOOP EMFILE ENOENT ENOTDIR ENXIO EROFS ..."""
+    if flags & O_PATH:
+        flags &= _PATH_FLAGS
+    if flags & O_CREAT:
+        _check_create(task, dirfd, path, flags)
+    task.files.room()
+    with _find(task, dirfd, path, flags) as place:
+        _check(place, flags)
+        st = place.st
+        if st is not None and st.st_mode & S_IFMT == S_IFIFO and not flags & (O_NONBLOCK | O_PATH):
+            return _open_fifo(task, dirfd, path, flags, mode)
+        file = place.parent.open(task, place.name, flags, mode, st)
+    return _install(task, file, flags)
+
+
+def _install(task, file, flags: int) -> int:
+    try:
+        return task.files.install(file, 0, bool(flags & O_CLOEXEC))
+    except OSError:
+        file.hold().drop()
+        raise
+
+
+def _find(task, dirfd: int, path: bytes, flags: int):
+    exclusive = flags & O_CREAT and flags & O_EXCL
+    return walk(task, dirfd, path, follow=not (flags & O_NOFOLLOW or exclusive))
+
+
+def _check_create(task, dirfd: int, path: bytes, flags: int) -> None:
+    """What O_CREAT refuses by the words of the call alone."""
+    if flags & O_DIRECTORY:
+        # Linux before 6.4 made a regular file and did not say so.
+        raise OSError(EINVAL, "O_CREAT with O_DIRECTORY")
+    if path[-1:] == b"/":
+        with walk(task, dirfd, path, parent=True):
+            raise OSError(EISDIR, "a slash after the name of a file to be made")
+
+
+def _check(place, flags: int) -> None:
+    """What open(2) refuses by what is there, in Linux's order."""
+    st = place.st
+    if st is None:
+        if not flags & O_CREAT:
+            raise OSError(ENOENT, place.name.decode(errors="replace"))
+        return
+    kind = st.st_mode & S_IFMT
+    if flags & O_CREAT:
+        if flags & O_EXCL and not place.special:
+            raise OSError(EEXIST, "is there")
+        if kind == S_IFDIR:
+            raise OSError(EISDIR, "a directory")
+    if kind == S_IFLNK and not (flags & O_PATH and flags & O_NOFOLLOW):
+        raise OSError(ENOTDIR if flags & O_DIRECTORY else ELOOP, "a symbolic link")
+    if flags & O_TMPFILE_BIT:
+        raise OSError(EOPNOTSUPP, "O_TMPFILE") if flags & O_DIRECTORY else OSError(EINVAL, "flags")
+    if flags & O_DIRECTORY and kind != S_IFDIR:
+        raise OSError(ENOTDIR, "no directory")
+    if kind == S_IFDIR and flags & (O_ACCMODE | O_TRUNC) and not flags & O_PATH:
+        raise OSError(EISDIR, "a directory")
+
+
+def _open_fifo(task, dirfd: int, path: bytes, flags: int, mode: int):
+    """fifo(7): opening waits for the other side. The host cannot be asked to without blocking the monitor.
+
+    A writer tries until there is a reader. A reader is one at once, so that a writer finds it, and waits until there
+    is something to read, or the writer has been and gone.
+    """
+    while True:
+        with _find(task, dirfd, path, flags) as place:
+            _check(place, flags)
+            try:
+                file = place.parent.open(task, place.name, flags, mode, place.found())
+                break
+            except OSError as e:
+                if e.errno != ENXIO or flags & O_ACCMODE != O_WRONLY:
+                    raise
+        if (yield Wait(deadline_ns=monotonic_ns() + _FIFO_RETRY_NS)) is SIGNAL:
+            raise Restart
+    if flags & O_ACCMODE == O_RDONLY:
+        file.hold()
+        try:
+            if (yield Wait(host_fd=file.poll_fd, events=EPOLLIN | EPOLLHUP)) is SIGNAL:
+                raise Restart
+            return _install(task, file, flags)
+        finally:
+            file.drop()
+    return _install(task, file, flags)
+
+
+def pipe(task, fds: int) -> int:
+    """pipe(2)"""
+    return pipe2(task, fds, 0)
+
+
+def pipe2(task, fds: int, flags: int) -> int:
+    """pipe2(2): two descriptors into guest memory, the reading end first. EFAULT EINVAL EMFILE"""
+    reader, writer = (end.hold() for end in make_pipe(flags))
+    files, cloexec, made = task.files, bool(flags & O_CLOEXEC), []
+    try:
+        made.append(files.install(reader, 0, cloexec))
+        made.append(files.install(writer, 0, cloexec))
+        task.mm.write(fds, made[0].to_bytes(4, "little") + made[1].to_bytes(4, "little"))
+    except OSError:
+        for fd in made:
+            files.close(fd)
+        raise
+    finally:
+        reader.drop()
+        writer.drop()
+    return 0
+
+
+_OPEN = "O_TMPFILE: EOPNOTSUPP; O_ASYNC without effect; a host's devices: EACCES, sockets: ENXIO; a FIFO opened " \
+    "for reading waits for data rather than for the writer's open"
+ROWS = (
+    Row(2, open_, (PATH, I32, U32), _OPEN),
+    Row(22, pipe, (ADDR,)),
+    Row(85, creat, (PATH, U32), _OPEN),
+    Row(257, openat, (FD, PATH, I32, U32), _OPEN),
+    Row(293, pipe2, (ADDR, I32), "O_NOTIFICATION_PIPE: EINVAL"),
+)

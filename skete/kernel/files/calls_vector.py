@@ -1,0 +1,92 @@
+"""System calls that move data through several buffers: readv, writev and their kin."""
+from __future__ import annotations
+
+from errno import EINVAL, EOPNOTSUPP
+
+from skete.abi.fcntl import RWF_APPEND, RWF_DSYNC, RWF_HIPRI, RWF_NOWAIT, RWF_SYNC
+from skete.kernel.files.transfer import iovec, read_from, readable, spread, writable, write_to
+from skete.kernel.row import ADDR, FD, I32, I64, SIZE, Row
+
+__all__ = ["ROWS"]
+
+_KNOWN = RWF_HIPRI | RWF_DSYNC | RWF_SYNC | RWF_NOWAIT | RWF_APPEND
+
+
+def readv(task, fd: int, iov: int, count: int):
+    """readv(2): bytes moved. EBADF EFAULT EINVAL EAGAIN"""
+    file = readable(task, fd)
+    return read_from(task, file, iovec(task, iov, count))
+
+
+def writev(task, fd: int, iov: int, count: int):
+    """writev(2): bytes moved, in one piece among other writers. EBADF EFAULT EINVAL EPIPE EAGAIN"""
+    file = writable(task, fd)
+    return write_to(task, file, iovec(task, iov, count))
+
+
+def preadv(task, fd: int, iov: int, count: int, offset: int, high: int = 0) -> int:
+    """preadv(2). EBADF EFAULT EINVAL ESPIPE"""
+    return _preadv(task, fd, iov, count, offset, 0)
+
+
+def pwritev(task, fd: int, iov: int, count: int, offset: int, high: int = 0) -> int:
+    """pwritev(2). EBADF EFAULT EINVAL ESPIPE"""
+    return _pwritev(task, fd, iov, count, offset, 0)
+
+
+def preadv2(task, fd: int, iov: int, count: int, offset: int, high: int, flags: int):
+    """preadv2(2): offset -1 is the file's own. EOPNOTSUPP for flags that the file cannot"""
+    _check(flags)
+    if offset == -1 and not flags:
+        return readv(task, fd, iov, count)
+    if offset == -1:
+        return _at_position(readable(task, fd), lambda at: _preadv(task, fd, iov, count, at, flags))
+    return _preadv(task, fd, iov, count, offset, flags)
+
+
+def pwritev2(task, fd: int, iov: int, count: int, offset: int, high: int, flags: int):
+    """pwritev2(2): offset -1 is the file's own. EOPNOTSUPP for flags that the file cannot"""
+    _check(flags)
+    if offset == -1 and not flags:
+        return writev(task, fd, iov, count)
+    if offset == -1:
+        return _at_position(writable(task, fd), lambda at: _pwritev(task, fd, iov, count, at, flags))
+    return _pwritev(task, fd, iov, count, offset, flags)
+
+
+def _check(flags: int) -> None:
+    if flags & ~_KNOWN:
+        raise OSError(EOPNOTSUPP, f"RWF flags {flags:#x}")
+
+
+def _at_position(file, move) -> int:
+    """Move at the file's offset and advance it: nobody comes in between, we are one thread."""
+    at = file.seek(0, 1)
+    done = move(at)
+    file.seek(at + done, 0)
+    return done
+
+
+def _preadv(task, fd: int, iov: int, count: int, offset: int, flags: int) -> int:
+    if offset < 0:
+        raise OSError(EINVAL, f"offset {offset}")
+    file = readable(task, fd)
+    return file.pread(spread(task, iovec(task, iov, count), True), offset, flags)
+
+
+def _pwritev(task, fd: int, iov: int, count: int, offset: int, flags: int) -> int:
+    if offset < 0:
+        raise OSError(EINVAL, f"offset {offset}")
+    file = writable(task, fd)
+    return file.pwrite(spread(task, iovec(task, iov, count), False), offset, flags)
+
+
+_FLAGS = "flags with offset -1: regular files only (ESPIPE for streams)"
+ROWS = (
+    Row(19, readv, (FD, ADDR, SIZE)),
+    Row(20, writev, (FD, ADDR, SIZE)),
+    Row(295, preadv, (FD, ADDR, SIZE, I64, I64)),
+    Row(296, pwritev, (FD, ADDR, SIZE, I64, I64)),
+    Row(327, preadv2, (FD, ADDR, SIZE, I64, I64, I32), _FLAGS),
+    Row(328, pwritev2, (FD, ADDR, SIZE, I64, I64, I32), _FLAGS),
+)

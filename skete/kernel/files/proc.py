@@ -1,0 +1,164 @@
+"""/proc: what programs ask about themselves. A file more is a line more in ``_PROCESS`` or ``proc``."""
+from __future__ import annotations
+
+from errno import EACCES, ELOOP, ENOENT, ENOTDIR
+
+from skete.abi.fcntl import O_DIRECTORY, O_PATH
+from skete.abi.stat import S_IFDIR, S_IFMT
+from skete.kernel.files.node import Directory, Place
+from skete.kernel.files.pseudo import Entry, Folder, Link, Text
+
+__all__ = ["proc"]
+
+
+class OpenFile(Directory):
+    """The end of a link in /proc/PID/fd: stands where a directory stands in a Place, and its ``.`` is that file."""
+    __slots__ = ("description",)
+
+    def __init__(self, mount, description):
+        super().__init__(mount, tuple(description.path.strip(b"/").split(b"/")))
+        self.description = description.hold()
+
+    def drop(self) -> None:
+        self.description.drop()
+
+    def stat(self, name: bytes):
+        return self.description.stat()
+
+    def statfs(self) -> tuple:
+        return self.description.statfs()
+
+    def access(self, name: bytes, mode: int, effective: bool) -> bool:
+        return True
+
+    def open(self, task, name: bytes, flags: int, mode: int, st):
+        if flags & O_DIRECTORY:
+            raise OSError(ENOTDIR, "an open file")
+        if flags & O_PATH and not self.description.flags & O_PATH:
+            raise OSError(EACCES, "O_PATH of an open file")
+        if self.description.flags & O_PATH:
+            raise OSError(ELOOP, "a handle")
+        return self.description.reopen(flags)
+
+    def chmod(self, name: bytes, mode: int) -> None:
+        self.description.chmod(mode)
+
+    def chown(self, name: bytes, uid: int, gid: int) -> None:
+        self.description.chown(uid, gid)
+
+    def utime(self, name: bytes, times: tuple | None) -> None:
+        self.description.utime(times)
+
+    def truncate(self, name: bytes, length: int) -> None:
+        self.description.truncate(length)
+
+
+class _FdLink(Link):
+    """/proc/PID/fd/N: a link that leads to the open file itself, whatever its text would."""
+
+    def __init__(self, description):
+        super().__init__(description.path)
+        self.description = description
+
+    def jump(self, task) -> Place:
+        description = self.description
+        st = description.stat()
+        if st.st_mode & S_IFMT == S_IFDIR:
+            node = description.node.dup()
+            node.keep = False
+        else:
+            node = OpenFile(_Granted(description.readonly, task.fs.namespace), description)
+        return Place(node, b".", st)
+
+
+class _Granted:
+    """In place of a mount: what holds for a file that is open already."""
+    __slots__ = ("readonly", "namespace")
+
+    def __init__(self, readonly: bool, namespace):
+        self.readonly, self.namespace = readonly, namespace
+
+
+class _Fds(Folder):
+    def __init__(self, process):
+        self.process = process
+
+    def lookup(self, task, name: bytes) -> Entry | None:
+        try:
+            return _FdLink(self.process.files.get(int(name)))
+        except (ValueError, OSError):
+            return None
+
+    def names(self, task) -> list:
+        return [b"%d" % fd for fd in self.process.files.numbers()]
+
+
+def _maps(process) -> bytes:
+    """proc(5), /proc/PID/maps."""
+    lines = []
+    for vma in process.mm.vmas:
+        prot = vma.prot
+        flags = ("r" if prot & 1 else "-") + ("w" if prot & 2 else "-") + ("x" if prot & 4 else "-") \
+            + ("s" if vma.shared else "p")
+        line = f"{vma.start:08x}-{vma.end:08x} {flags} 00000000 00:00 0 "
+        name = vma.name.decode(errors="replace") if isinstance(vma.name, bytes) else vma.name
+        lines.append(f"{line:<73}{name}".rstrip() + "\n" if name else line + "\n")
+    return "".join(lines).encode()
+
+
+def _exe(process) -> bytes:
+    if not process.exe:
+        raise OSError(ENOENT, "no program")
+    return process.exe
+
+
+def _strings(words: list) -> bytes:
+    return b"".join(word + b"\0" for word in words)
+
+
+def _comm(process) -> bytes:
+    leader = process.leader
+    return (leader.name if leader else b"") + b"\n"
+
+
+#: name -> what stands there, made from the process
+_PROCESS = {
+    b"auxv": lambda process: Text(lambda task: getattr(process, "auxv", b"") or b"", 0o400),
+    b"cmdline": lambda process: Text(lambda task: _strings(process.argv)),
+    b"comm": lambda process: Text(lambda task: _comm(process)),
+    b"cwd": lambda process: Link(lambda task: process.fs.cwd_path()),
+    b"environ": lambda process: Text(lambda task: _strings(process.envp), 0o400),
+    b"exe": lambda process: Link(lambda task: _exe(process)),
+    b"fd": _Fds,
+    b"maps": lambda process: Text(lambda task: _maps(process)),
+    b"root": lambda process: Link(b"/"),
+}
+
+
+class _ProcessFolder(Folder):
+    def __init__(self, process):
+        self.process = process
+
+    def lookup(self, task, name: bytes) -> Entry | None:
+        make = _PROCESS.get(name)
+        return make(self.process) if make else None
+
+    def names(self, task) -> list:
+        return list(_PROCESS)
+
+
+class _Root(Folder):
+    def lookup(self, task, name: bytes) -> Entry | None:
+        if name.isdigit() and task is not None:
+            process = task.kernel.processes.get(int(name))
+            return _ProcessFolder(process) if process is not None else None
+        return super().lookup(task, name)
+
+    def names(self, task) -> list:
+        living = [b"%d" % pid for pid in sorted(task.kernel.processes)] if task is not None else []
+        return super().names(task) + living
+
+
+def proc() -> Folder:
+    """The root of /proc."""
+    return _Root({b"self": Link(lambda task: b"%d" % task.process.pid)})

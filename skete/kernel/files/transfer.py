@@ -1,0 +1,167 @@
+"""Moving data for a call, and waiting where the description cannot go on.
+
+The common case, data or room at hand, is one call of the description and no generator. Only when it answers EAGAIN,
+or a stream takes a part, does a call become a generator, which looks up guest memory anew after each wait.
+"""
+from __future__ import annotations
+
+from errno import EAGAIN, EBADF, EINVAL
+from select import EPOLLIN, EPOLLOUT
+from struct import Struct
+
+from skete.abi.fcntl import IOV_MAX, MAX_RW_COUNT, O_NONBLOCK
+from skete.kernel.outcome import SIGNAL, Restart, Wait
+
+__all__ = ["broken_pipe", "iovec", "read_from", "readable", "spread", "writable", "write_to"]
+
+_IOVEC = Struct("<Qq")
+
+
+def readable(task, fd: int):
+    """The description, which must be open for reading. EBADF"""
+    file = task.files.get(fd)
+    if not file.readable:
+        raise OSError(EBADF, "not open for reading")
+    return file
+
+
+def writable(task, fd: int):
+    """The description, which must be open for writing. EBADF"""
+    file = task.files.get(fd)
+    if not file.writable:
+        raise OSError(EBADF, "not open for writing")
+    return file
+
+
+def iovec(task, addr: int, count: int) -> list:
+    """struct iovec[count] as [(address, length)], clamped together to MAX_RW_COUNT. EFAULT, EINVAL"""
+    if count > IOV_MAX:
+        raise OSError(EINVAL, f"{count} pieces")
+    pieces, left = [], MAX_RW_COUNT
+    for base, length in _IOVEC.iter_unpack(task.mm.read(addr, count * _IOVEC.size)):
+        if length < 0:
+            raise OSError(EINVAL, f"a length of {length}")
+        pieces.append((base, min(length, left)))
+        left -= min(length, left)
+    return pieces
+
+
+def spread(task, pieces: list, into: bool, skip: int = 0) -> list:
+    """The guest's buffers as memoryviews, after ``skip`` bytes; up to the first bad page.
+
+    into: they are to be written to. EFAULT where nothing at all can be accessed.
+    """
+    views = []
+    for base, length in pieces:
+        if skip >= length:
+            skip -= length
+            continue
+        base, length, skip = base + skip, length - skip, 0
+        try:
+            found = task.mm.views(base, length, into)
+        except OSError:
+            if views:
+                break
+            raise
+        views += found
+        if sum(map(len, found)) < length:
+            break
+    return views
+
+
+def read_from(task, file, pieces: list):
+    """Read into the guest's buffers: the bytes moved, or a generator that waits for the first of them."""
+    try:
+        return file.read(spread(task, pieces, True))
+    except BlockingIOError:
+        if file.flags & O_NONBLOCK:
+            raise
+    return _read_later(task, file, pieces)
+
+
+def _read_later(task, file, pieces: list):
+    file.hold()     # another thread may close the descriptor meanwhile
+    try:
+        while True:
+            if (yield Wait(host_fd=file.poll_fd, events=EPOLLIN)) is SIGNAL:
+                raise Restart
+            try:
+                return file.read(spread(task, pieces, True))
+            except BlockingIOError:
+                pass
+    finally:
+        file.drop()
+
+
+def write_to(task, file, pieces: list):
+    """Write the guest's buffers: the bytes moved, or a generator that waits until a stream has taken all of them."""
+    if file.writer is not None:
+        # Somebody's write is half done. Ours must not end up in the middle of it.
+        if file.flags & O_NONBLOCK:
+            raise OSError(EAGAIN, "another write is in progress")
+        return _write_later(task, file, pieces, 0)
+    views = spread(task, pieces, False)
+    try:
+        done = file.write(views)
+    except BlockingIOError:
+        if file.flags & O_NONBLOCK:
+            raise
+        done = 0
+    except BrokenPipeError:
+        broken_pipe(task)
+        raise
+    if file.poll_fd < 0 or done == sum(map(len, views)) or file.flags & O_NONBLOCK:
+        return done
+    return _write_later(task, file, pieces, done)
+
+
+def _write_later(task, file, pieces: list, done: int):
+    from skete.kernel.scheduler import Queue
+    file.hold()
+    mine = False
+    try:
+        if file.turn is None:
+            file.turn = Queue()
+        while file.writer is not None:
+            if (yield Wait(queue=file.turn)) is SIGNAL:
+                raise Restart
+        file.writer, mine = task, True
+        while True:
+            views = spread(task, pieces, False, done) if _left(pieces, done) else []
+            if not views:
+                return done
+            try:
+                done += file.write(views)
+                continue
+            except BlockingIOError:
+                pass
+            except BrokenPipeError:
+                broken_pipe(task)
+                if done:
+                    return done
+                raise
+            if (yield Wait(host_fd=file.poll_fd, events=EPOLLOUT)) is SIGNAL:
+                if done:
+                    return done
+                raise Restart
+    except OSError:
+        if done:
+            return done     # a bad page after some good ones
+        raise
+    finally:
+        if mine:
+            file.writer = None
+            file.turn.wake(1)
+        file.drop()
+
+
+def _left(pieces: list, done: int) -> bool:
+    return sum(length for _, length in pieces) > done
+
+
+def broken_pipe(task) -> None:
+    """SIGPIPE to the writer, as pipe(7) has it; EPIPE is the caller's."""
+    from skete.abi.signal import SIGPIPE
+    from skete.kernel.pending import send_task
+    from skete.kernel.siginfo import SigInfo
+    send_task(task, SigInfo.sent(SIGPIPE, 0, task.process.pid, task.kernel.config.uid))

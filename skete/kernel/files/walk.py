@@ -1,0 +1,143 @@
+"""Path resolution: path_resolution(7), in the guest's tree.
+
+One component at a time. A directory is entered without following; what turns out to be a link is read, and its text
+takes the component's place: a relative one goes on from here, an absolute one from the guest's root. ``..`` is the
+parent in the guest's tree, looked up anew from the root. The host never resolves more than one name for us.
+
+A walk holds one directory at a time, and none after an error.
+"""
+from __future__ import annotations
+
+from errno import ELOOP, ENAMETOOLONG, ENOENT, ENOTDIR
+
+from skete.abi.fcntl import AT_FDCWD, MAXSYMLINKS, NAME_MAX, PATH_MAX
+from skete.abi.stat import S_IFDIR, S_IFLNK, S_IFMT
+from skete.kernel.files.node import Directory, Place
+
+__all__ = ["start_of", "walk", "walk_from"]
+
+
+def start_of(task, dirfd: int, path: bytes) -> Directory:
+    """Where a path begins: the root, the working directory, or what dirfd is open on. EBADF, ENOTDIR"""
+    if path[:1] == b"/":
+        return task.fs.root()
+    if dirfd == AT_FDCWD:
+        return task.fs.cwd
+    return task.files.get(dirfd).node
+
+
+def walk(task, dirfd: int, path: bytes, follow: bool = True, parent: bool = False) -> Place:
+    """The place that a guest's path names, to be closed by ``with``.
+
+    follow: a link at the end is followed;  parent: the last component is not looked at, whatever it is
+    EBADF EACCES ELOOP ENAMETOOLONG ENOENT ENOTDIR; a missing last component is no error: ``place.st`` is None.
+    """
+    namespace = task.fs.namespace
+    namespace.task = task
+    if not path:
+        raise OSError(ENOENT, "the empty path")
+    return walk_from(namespace, start_of(task, dirfd, path), path, follow, parent)
+
+
+def walk_from(namespace, node: Directory, path: bytes, follow: bool = True, parent: bool = False) -> Place:
+    """The same from a directory, which must be kept by somebody else (``keep``) or is closed."""
+    if len(path) >= PATH_MAX:
+        raise OSError(ENAMETOOLONG, f"{len(path)} bytes")
+    names = path.split(b"/")
+    trailing = not names[-1]
+    names = [name for name in names if name and name != b"."]
+    # What the path ends in decides; a "." in the middle does nothing.
+    special = b"" if names else b"/"
+    if path.endswith(b"/.") or path == b".":
+        special, trailing = b".", False
+    names.reverse()
+    links = 0
+    try:
+        while names:
+            name = names.pop()
+            if len(name) > NAME_MAX:
+                raise OSError(ENAMETOOLONG, f"a name of {len(name)} bytes")
+            if name == b"..":
+                node = _replace(node, namespace.parent(node))
+                if not names and not special:
+                    special = b".."
+                continue
+            at = node.path + (name,)
+            if not names and special != b".":
+                if parent:
+                    return Place(node, name, None, trailing, covered=namespace.covers(at))
+                place = _last(namespace, node, name, at, trailing)
+                if place.st is None or place.st.st_mode & S_IFMT != S_IFLNK or not (follow or trailing):
+                    return place
+            else:
+                try:
+                    node = _replace(node, namespace.step(node, name, at))
+                    continue
+                except NotADirectoryError:
+                    pass
+            # It is a link, or not a directory: readlink tells.
+            jump = node.jump(namespace.task, name)
+            if jump is not None:
+                if not names and special != b".":
+                    node.close()
+                    return _checked(jump, trailing)
+                node = _replace(node, _entered(jump))
+                continue
+            try:
+                text = node.readlink(name)
+            except OSError as e:
+                raise e if e.errno == ENOENT else OSError(ENOTDIR, name.decode(errors="replace")) from None
+            links += 1
+            if links > MAXSYMLINKS:
+                raise OSError(ELOOP, f"more than {MAXSYMLINKS} links")
+            if not names:
+                trailing = trailing or text.endswith((b"/", b"/."))
+            if text[:1] == b"/":
+                node = _replace(node, namespace.root())
+            names.extend(part for part in reversed(text.split(b"/")) if part and part != b".")
+            if not names and not special:
+                special = b"/"
+        return Place(node, b".", node.stat(b"."), False, special or b"/", covered=namespace.covers(node.path))
+    except BaseException:
+        node.close()
+        raise
+
+
+def _replace(old: Directory, new: Directory) -> Directory:
+    old.close()
+    return new
+
+
+def _last(namespace, node: Directory, name: bytes, at: tuple, trailing: bool) -> Place:
+    """Look at the last component, without following."""
+    mount = namespace.table.get(at)
+    if mount is not None:
+        place = mount.place()
+        node.close()
+        return _checked(place, trailing)
+    try:
+        st = node.stat(name)
+    except FileNotFoundError:
+        if at not in namespace.below:
+            return Place(node, name, None, trailing)
+        missing = namespace.missing(at)
+        node.close()
+        return Place(missing, b".", missing.stat(b"."), covered=True)
+    place = Place(node, name, st, trailing, covered=at in namespace.below)
+    return place if st.st_mode & S_IFMT == S_IFLNK else _checked(place, trailing)
+
+
+def _checked(place: Place, trailing: bool) -> Place:
+    """A place that a slash follows must be a directory."""
+    if trailing and place.st.st_mode & S_IFMT != S_IFDIR:
+        place.parent.close()
+        raise OSError(ENOTDIR, "a slash after what is no directory")
+    return place
+
+
+def _entered(place: Place) -> Directory:
+    """The directory that a jump leads to."""
+    if place.st.st_mode & S_IFMT != S_IFDIR:
+        place.parent.close()
+        raise OSError(ENOTDIR, "no directory")
+    return place.parent
