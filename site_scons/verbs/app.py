@@ -64,11 +64,6 @@ class Apps:
         """What `scons app=...` makes."""
         return [run.verdict or run.check for run in self.runs] + [self.index]
 
-    def finished(self) -> bool:
-        """Tell whether every target was looked at and none of them failed."""
-        from SCons.Node import executed, up_to_date
-        return all(node.get_state() in (executed, up_to_date) for node in self.targets)
-
 
 def known() -> list[str]:
     """Return the names of the apps in the tree: folders below apps/ with an SConscript."""
@@ -113,6 +108,10 @@ def declare(env, toolchain: Toolchain) -> Apps:
     if not apps.runs:
         refuse(f"{wanted}: the SConscript declares no app")
     apps.index = _index(env, apps)
+    if env.GetOption("clean") and "app" not in env["VARIABLES"].args:
+        # Nothing in particular was named: what other variables made goes too. Downloads stay.
+        env.Clean(apps.index, [f"#{path.relative_to(TOP)}" for path in [*(TOP / BUILD).iterdir(), TOP / "dist"]
+                               if path.name != "downloads" and not path.name.startswith(".sconsign")])
     return apps
 
 

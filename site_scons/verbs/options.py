@@ -47,7 +47,7 @@ def _variables(arguments: dict[str, str], libcs: dict[str, object]) -> Variables
     yes_no = {"1": "yes", "true": "yes", "on": "yes", "0": "no", "false": "no", "off": "no"}
     given.AddVariables(
         ("app", "which apps to build, run and verify: names with commas between, a family, a folder, or all", "hello"),
-        EnumVariable("class", "problem class of the benchmarks", "S", allowed_values=("S", "W", "A", "B", "C", "D")),
+        EnumVariable("class", "problem class of the benchmarks", "S", allowed_values=("S", "W", "A", "B", "C")),
         ("threads", "threads that an app may use", "1", _number),
         EnumVariable("libc", "libc to build and to link with", "musl" if "musl" in libcs else next(iter(libcs), ""),
                      allowed_values=tuple(libcs)),
@@ -107,8 +107,7 @@ def jobs() -> int:
 
 def _variable_help(env, key: str, text: str, default: object, actual: object, aliases=None) -> str:
     """Return what `scons -h` says about one variable: its value in force, then what it means."""
-    if isinstance(actual, bool):
-        actual = "yes" if actual else "no"
+    actual = {"True": "yes", "False": "no"}.get(str(actual), actual)
     return f"    {f'{key}={actual}':<24}{text}\n"
 
 

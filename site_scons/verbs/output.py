@@ -8,7 +8,7 @@ import sys
 import SCons.Node
 import SCons.Script.Main
 import SCons.Util
-from SCons.Script import Action, GetOption
+from SCons.Script import Action, GetBuildFailures, GetOption
 
 from steps.table import show
 
@@ -81,5 +81,5 @@ def _report(apps) -> None:
                 continue    # the step was stopped before it had a verdict, and has said why
     if verdicts:
         show(verdicts)
-    if not _done and apps.finished():
+    if not _done and not SCons.Script.Main.exit_status and not GetBuildFailures():
         print("skete: nothing had to be done")
