@@ -49,8 +49,9 @@ def end_process(process, status: tuple) -> None:
     process.timers.clear()
     if process.files is not None:
         process.files.close_all()
-    process.mm.clear()
     del kernel.processes[process.pid]
+    if kernel.processes:
+        process.mm.clear()      # the last one's frames go with the engine
     if process is kernel.first:
         kernel.status = status
 

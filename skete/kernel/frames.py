@@ -1,10 +1,9 @@
 """Who has which frame of guest-physical memory. Offsets into ``Engine.ram`` and lengths in bytes, whole pages.
 
-Free extents are kept sorted and coalesced. Extents are taken from the bottom for what grows upwards (the image, the
-heap) and from the top for mmap's top-down placement: neighbours in the address space then tend to be neighbours in
-``ram`` too, so they stay one vma, one host mapping and one ``memoryview`` slice.
-
-A frame can have several owners once mappings are shared; those extents are counted, extent by extent.
+Free extents are kept sorted and coalesced. An extent is taken from the bottom for what is as large as it will be,
+from the top for mmap's top-down placement, and from the middle of the largest hole for what will grow: neighbours in
+the address space then tend to be neighbours in ``ram`` too, so they stay one vma, one host mapping and one
+``memoryview`` slice. Frames nobody has touched cost nothing, so room is plentiful.
 """
 from __future__ import annotations
 
@@ -23,13 +22,20 @@ class Frames:
         self.discard = discard
         self.used = 0
 
-    def take(self, length: int, top: bool = False, near: int = -1) -> int:
-        """An extent of zeroed frames. ``near``: begin there (end there with ``top``) if that is free. ENOMEM"""
+    def take(self, length: int, top: bool = False, near: int = -1, grows: bool = False) -> int:
+        """An extent of zeroed frames. ``near``: begin there (end there with ``top``) if that is free; else
+        ``grows``: where there is room to go on. ENOMEM"""
         starts, ends = self.starts, self.ends
         if near >= 0:
             start = near - length if top else near
             i = bisect_right(starts, start) - 1
             if i >= 0 and start + length <= ends[i] and start >= starts[i]:
+                self._carve(i, start, length)
+                return start
+        if grows:
+            i = max(range(len(starts)), key=lambda i: ends[i] - starts[i], default=-1)
+            if i >= 0 and ends[i] - starts[i] >= 2 * length:
+                start = (starts[i] + ends[i] >> 1) & -4096
                 self._carve(i, start, length)
                 return start
         for i in range(len(starts) - 1, -1, -1) if top else range(len(starts)):

@@ -23,8 +23,8 @@ from skete.kernel.mm import STACK_SIZE, STACK_TOP, Mm
 from skete.kernel.outcome import GONE, KEEP, SIGNAL, TIMEOUT, Restart, Wait
 from skete.kernel.process import Process
 from skete.kernel.scheduler import Scheduler
+from skete.kernel.siginfo import SigInfo
 from skete.kernel.service import advance, service
-from skete.kernel.table import SYSCALLS
 from skete.kernel.task import Task
 
 __all__ = ["Kernel"]
@@ -101,6 +101,19 @@ class Kernel:
         mm.write(start.sp, start.data)
         process.auxv = start.auxv
         return start.sp
+
+    def signal(self, signo: int) -> None:
+        """A signal from outside (the terminal) for the first process."""
+        if self.first is not None:
+            pending.send_process(self.first, SigInfo(signo))
+
+    def close(self) -> None:
+        """Close what is open on the host. The engine may be closed already."""
+        for process in self.processes.values():
+            if process.files is not None:
+                process.files.close_all()
+        self.processes.clear()
+        self.scheduler.close()
 
     def new_tid(self) -> int:
         """A number for a new thread or process."""
@@ -202,6 +215,10 @@ class Kernel:
             return
         if task.dead or result is GONE:
             return
+        if task.again is not None:
+            # rt_sigreturn has come back to where a call was interrupted: that call is made now.
+            trap, task.again = task.again, None
+            return self._return(task, trap, Restart)
         if self.observers and trap is not None and not told and result is not Restart:
             self._left(task, trap, None if result is KEEP else result)
         self._return(task, trap, result)

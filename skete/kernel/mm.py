@@ -11,15 +11,11 @@ from errno import EFAULT, ENAMETOOLONG, ENOMEM
 from skete.engine import PAGE
 from skete.kernel.vma import NO_FRAME, Vma, VmaList
 
-__all__ = ["GUARD", "HEAP_WINDOW", "MMAP_TOP", "Mm", "STACK_SIZE", "STACK_TOP", "page_up"]
+__all__ = ["MMAP_TOP", "Mm", "STACK_SIZE", "STACK_TOP", "page_up"]
 
 STACK_TOP = 0x7fff_ffff_f000
 STACK_SIZE = 8 << 20
 MMAP_TOP = 0x7fff_f7ff_f000
-#: unmapped below the stack, as Linux's stack_guard_gap: 256 pages
-GUARD = 256 * PAGE
-#: frames are set aside for the heap in windows of this size (sparse: they cost nothing), so that it stays one slice
-HEAP_WINDOW = 1 << 30
 #: a PROT_NONE reservation from this size on gets its frames piece by piece, when it is made accessible
 RESERVATION = 4 << 30
 
@@ -45,13 +41,12 @@ class Mm:
         self.low, self.high = engine.user_range
         self.reserved = sorted(engine.reserved)
         self.limit, self.physical = limit, physical
-        self.charged = 0                # bytes that count against the limit
+        self.charged = self.peak = 0    # bytes that count against the limit, now and at most
         self.vmas = VmaList()
         self.last = _NOWHERE            # the vma of the last access: most accesses hit it again
         self.brk_start = self.brk = 0   # bytes, not rounded
         self.mmap_top = MMAP_TOP
         self.futexes = {}               # private ones: address -> queue (skete.kernel.futex)
-        self.heap = (0, 0)              # [next, end) of the frames set aside for the heap
 
     # access: guest pointers end here
 
@@ -191,23 +186,28 @@ class Mm:
             vma = self._find(addr)
         return addr + vma.delta
 
+    def forget(self) -> None:
+        """The vma list has changed: the last access says nothing about the next."""
+        self.last = _NOWHERE
+
     # the primitives behind mmap and its kin: whole pages, already checked
 
-    def add(self, start: int, length: int, prot: int, shared: bool = False, name: str = "",
-            charge: bool = True, near: int = -1, top: bool = True, frame: int | None = None) -> Vma:
-        """Map fresh zeroed frames (or ``frame``) at a free range. ENOMEM"""
+    def add(self, start: int, length: int, prot: int, shared: bool = False, name: str = "", charge: bool = True,
+            top: bool = True, grows: bool = False) -> Vma:
+        """Map fresh zeroed frames at a free range, next to its neighbour's if possible: with ``top``, the neighbour
+        above, else the one below. ENOMEM"""
         charge = charge and (shared or bool(prot & 2))
         if charge:
             self.charge(length)
         delta = NO_FRAME
-        if frame is not None:
-            delta = frame - start
-        elif prot or length < RESERVATION:
-            if near < 0 and top:
-                above = self.vmas.at(start + length)
-                near = start + length + above.delta if above and above.delta is not NO_FRAME else -1
+        if prot or length < RESERVATION:
+            end = start + length
+            neighbour = self.vmas.at(end if top else start - 1)
+            near = -1
+            if neighbour is not None and neighbour.delta is not NO_FRAME:
+                near = (end if top else start) + neighbour.delta
             try:
-                delta = self.frames.take(length, top, near) - start
+                delta = self.frames.take(length, top, near, grows) - start
             except OSError:
                 if charge:
                     self.charged -= length
@@ -222,13 +222,25 @@ class Mm:
         """Unmap whatever is there; holes are fine. The frames go back."""
         cut = self.vmas.cut(start, start + length)
         self.last = _NOWHERE
-        shown = [vma for vma in cut if vma.shown]
-        if shown:
-            # One call to the engine, however many vmas and holes there were.
-            first, end = shown[0].start, shown[-1].end
-            self.space.unmap(first, end - first)
+        self.hide(cut)
         for vma in cut:
             self.release(vma)
+
+    def hide(self, cut: list) -> None:
+        """Take removed vmas from the guest's sight, with few calls to the engine: holes do not matter, but a range
+        that the engine keeps for itself must not be touched."""
+        begin = end = 0
+        for vma in cut:
+            if not vma.shown:
+                continue
+            if end and not any(a < vma.start and end < b for a, b in self.reserved):
+                end = vma.end
+                continue
+            if end:
+                self.space.unmap(begin, end - begin)
+            begin, end = vma.start, vma.end
+        if end:
+            self.space.unmap(begin, end - begin)
 
     def release(self, vma: Vma) -> None:
         """Give back what a removed vma held."""
@@ -243,6 +255,8 @@ class Mm:
         if length > self.physical or self.limit is not None and self.charged + length > self.limit:
             raise OSError(ENOMEM, f"{length} bytes more than the limit leaves")
         self.charged += length
+        if self.charged > self.peak:
+            self.peak = self.charged
 
     def protect(self, start: int, length: int, prot: int) -> None:
         """Change the protection of mapped pages; there must be no hole. ENOMEM"""
@@ -250,13 +264,15 @@ class Mm:
         more = 0
         if prot & 2:
             more = sum(min(v.end, end) - max(v.start, start)
-                       for v in self.vmas.within(start, end) if not v.charged and not v.shared)
+                       for v in self.vmas.within(start, end) if _newly_charged(v))
             if more:
                 self.charge(more)
         pieces = self.vmas.cut(start, end)
         self.last = _NOWHERE
         for vma in pieces:
             size = vma.end - vma.start
+            if prot & 2 and _newly_charged(vma):
+                vma.charged = True
             if prot and not vma.shown:
                 if vma.delta is NO_FRAME:
                     left = self.vmas.at(vma.start - 1)
@@ -267,13 +283,12 @@ class Mm:
             elif vma.shown and prot != vma.prot:
                 self.space.protect(vma.start, size, prot)
             vma.prot = prot
-            vma.charged = vma.charged or bool(prot & 2)
             self.vmas.insert(vma)
 
     def empty(self, start: int, end: int) -> None:
-        """Drop the content of private pages: they read as zero again. Holes are fine."""
+        """Drop the content of private anonymous pages: they read as zero again. Holes are fine."""
         for vma in self.vmas.within(start, end):
-            if vma.delta is not NO_FRAME:
+            if vma.delta is not NO_FRAME and not vma.shared and vma.name[:1] in ("", "["):
                 first, last = max(vma.start, start), min(vma.end, end)
                 self.frames.discard(first + vma.delta, last - first)
 
@@ -303,34 +318,13 @@ class Mm:
         if addr < self.brk_start or new > self.high:
             raise OSError(ENOMEM, "below the heap's start, or beyond user space")
         if new < old:
-            last, (at, end) = self.vmas.at(old - 1), self.heap
             self.remove(new, old - new)
-            if last and last.start <= new and old + last.delta == at:
-                # The window takes its frames back, so that the heap can grow into them again.
-                self.heap = (self.frames.take(old - new, near=new + last.delta), end)
         elif new > old:
             if not self.is_free(old, new + PAGE):
                 raise OSError(ENOMEM, "a mapping is in the way")
-            self._grow_heap(old, new - old)
+            self.add(old, new - old, 3, name="[heap]", top=False, grows=True)
         self.brk = addr
         return addr
-
-    def _grow_heap(self, start: int, length: int) -> None:
-        at, end = self.heap
-        if end - at < length:
-            if end > at:
-                self.frames.give(at, end - at)
-            left = self.vmas.at(start - 1)
-            near = start + left.delta if left and left.delta is not NO_FRAME else -1
-            try:
-                at = self.frames.take(max(length, HEAP_WINDOW), False, near)
-                end = at + max(length, HEAP_WINDOW)
-            except OSError:
-                at = self.frames.take(length, False, near)
-                end = at + length
-            self.heap = (at, end)
-        self.add(start, length, 3, name="[heap]", frame=at)
-        self.heap = (at + length, end)
 
     def clear(self) -> None:
         """Unmap everything: the process has ended or executes another program."""
@@ -338,7 +332,8 @@ class Mm:
             self.release(vma)
         self.vmas = VmaList()
         self.last = _NOWHERE
-        at, end = self.heap
-        if end > at:
-            self.frames.give(at, end - at)
-        self.heap = (0, 0)
+
+
+def _newly_charged(vma: Vma) -> bool:
+    """Whether making this writable counts: not what is counted already, nor what MAP_NORESERVE made writable."""
+    return not (vma.charged or vma.shared or vma.prot & 2)

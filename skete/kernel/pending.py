@@ -14,7 +14,7 @@ from skete.kernel.outcome import READY, SIGNAL
 from skete.kernel.scheduler import Queue
 from skete.kernel.siginfo import SigInfo
 
-__all__ = ["Action", "DEFAULT", "Pending", "ProcessSignals", "TaskSignals", "borrow_mask", "deliverable",
+__all__ = ["Action", "DEFAULT", "Pending", "ProcessSignals", "TaskSignals", "borrow_mask", "deliverable", "drop_everywhere",
            "effective", "force", "restore_mask", "send_process", "send_task", "set_mask", "take"]
 
 #: RLIMIT_SIGPENDING's default here: real-time signals queued for one process
@@ -155,9 +155,9 @@ def _send(process, info: SigInfo, tasks, pending: Pending) -> None:
     flag = 1 << signo - 1
     shared = process.signals
     if flag & STOPS_BY_DEFAULT:
-        _drop_everywhere(process, 1 << SIGCONT - 1)
+        drop_everywhere(process, 1 << SIGCONT - 1)
     elif signo in (SIGCONT, SIGKILL):
-        _drop_everywhere(process, STOPS_BY_DEFAULT)
+        drop_everywhere(process, STOPS_BY_DEFAULT)
         if shared.stopped:
             shared.stopped = False
             shared.stop_queue.wake()
@@ -177,7 +177,7 @@ def _send(process, info: SigInfo, tasks, pending: Pending) -> None:
         attract(target, signo == SIGKILL)
 
 
-def _drop_everywhere(process, bits: int) -> None:
+def drop_everywhere(process, bits: int) -> None:
     process.signals.pending.drop(bits)
     for task in process.tasks.values():
         task.signals.pending.drop(bits)

@@ -26,6 +26,9 @@ class Process:
         self.signals = None         # skete.kernel.pending.ProcessSignals
         self.timers = {}            # setitimer's, by which
         self.rlimits = None
+        self.prctl = {}             # what prctl(2) set, by name
+        self.persona = 0
+        self.auxv = b""
         self.started_ns = 0
         self.cpu_ns = 0             # used by threads that have ended
 

@@ -12,11 +12,12 @@ class Task:
     wait:    what it waits for, while it does;  waited: what it waited for last
     trap:    the Syscall in progress, while ``call`` is set
     notify:  something is to be done before it goes back to the guest (Linux's TIF_SIGPENDING)
+    restarts: {frame address: Syscall to make again when rt_sigreturn comes from it};  again: the one it came from
     signals: its mask, pending signals and alternate stack (skete.kernel.pending.TaskSignals)
     """
     __slots__ = ("tid", "process", "kernel", "vcpu", "mm", "files", "fs", "name", "call", "wait", "waited", "trap",
-                 "notify", "dead", "signals", "clear_child_tid", "robust_list", "restarts", "affinity", "nice", "started_ns",
-                 "extra")
+                 "notify", "dead", "signals", "clear_child_tid", "robust_list", "restarts", "again", "affinity",
+                 "nice", "policy", "started_ns")
 
     def __init__(self, tid: int, process, vcpu=None, name: bytes = b""):
         self.tid, self.process, self.vcpu, self.name = tid, process, vcpu, name
@@ -26,10 +27,10 @@ class Task:
         self.signals = None
         self.clear_child_tid = self.robust_list = 0
         self.restarts = {}
+        self.again = None
         self.affinity = None
-        self.nice = 0
+        self.nice = self.policy = 0
         self.started_ns = 0
-        self.extra = None
 
     def __repr__(self):
         return f"Task({self.process.pid}/{self.tid})"

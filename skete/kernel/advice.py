@@ -1,0 +1,117 @@
+"""The calls about memory that is mapped already: madvise(2), msync(2), mincore(2), mlock(2) and its kin.
+
+Nothing here is ever paged out to a place of ours, so most of it comes down to checking the range as Linux does.
+"""
+from __future__ import annotations
+
+from errno import EINVAL, ENOMEM
+
+from skete.abi import mman
+from skete.abi.mman import MCL_CURRENT, MCL_FUTURE, MCL_ONFAULT, MLOCK_ONFAULT, MS_ASYNC, MS_INVALIDATE, MS_SYNC
+from skete.engine import PAGE
+from skete.kernel.mm import page_up
+from skete.kernel.row import ADDR, I32, SIZE, Row
+
+__all__ = ["ROWS"]
+
+_DROPS = frozenset((mman.MADV_DONTNEED, mman.MADV_DONTNEED_LOCKED, mman.MADV_FREE))
+_HINTS = frozenset((
+    mman.MADV_NORMAL, mman.MADV_RANDOM, mman.MADV_SEQUENTIAL, mman.MADV_WILLNEED, mman.MADV_DONTFORK,
+    mman.MADV_DOFORK, mman.MADV_MERGEABLE, mman.MADV_UNMERGEABLE, mman.MADV_HUGEPAGE, mman.MADV_NOHUGEPAGE,
+    mman.MADV_DONTDUMP, mman.MADV_DODUMP, mman.MADV_COLD, mman.MADV_PAGEOUT, mman.MADV_POPULATE_READ,
+    mman.MADV_POPULATE_WRITE))
+
+
+def madvise(task, addr: int, length: int, advice: int) -> int:
+    """madvise(2): drop private pages (MADV_DONTNEED), or take note. EINVAL; ENOMEM where there are holes"""
+    if advice not in _HINTS and advice not in _DROPS:
+        raise OSError(EINVAL, f"advice {advice}")
+    start, end = _range(addr, length)
+    if start == end:
+        return 0
+    mm = task.mm
+    if advice in _DROPS:
+        if advice == mman.MADV_FREE and any(v.shared for v in mm.vmas.within(start, end)):
+            raise OSError(EINVAL, "MADV_FREE of shared memory")
+        # MADV_FREE may drop the pages at any time: at once is a time.
+        mm.empty(start, end)
+    if not mm.vmas.covers(start, end):
+        raise OSError(ENOMEM, "not all of it is mapped")
+    return 0
+
+
+def msync(task, addr: int, length: int, flags: int) -> int:
+    """msync(2): nothing mapped here has a file to be written to. EINVAL ENOMEM"""
+    if flags & ~(MS_ASYNC | MS_INVALIDATE | MS_SYNC) or flags & MS_ASYNC and flags & MS_SYNC or addr & PAGE - 1:
+        raise OSError(EINVAL, f"address {addr:#x}, flags {flags:#x}")
+    end = addr + page_up(length)
+    if end > 1 << 64 or not task.mm.vmas.covers(addr, end):
+        raise OSError(ENOMEM, "not all of it is mapped")
+    return 0
+
+
+def mincore(task, addr: int, length: int, vec: int) -> int:
+    """mincore(2): one byte a page, 1 for resident. EINVAL ENOMEM EFAULT EAGAIN"""
+    if addr & PAGE - 1:
+        raise OSError(EINVAL, f"address {addr:#x} is not whole pages")
+    end = addr + length
+    if end > task.mm.high:
+        raise OSError(ENOMEM, "beyond user space")
+    end = addr + page_up(length)
+    if not task.mm.vmas.covers(addr, end):
+        raise OSError(ENOMEM, "not all of it is mapped")
+    task.mm.write(vec, b"\1" * (end - addr >> 12))
+    return 0
+
+
+def mlock(task, addr: int, length: int) -> int:
+    """mlock(2): there is nothing to keep it from. EINVAL ENOMEM"""
+    start, end = _range(addr & -PAGE, length + (addr & PAGE - 1))
+    if not task.mm.vmas.covers(start, end):
+        raise OSError(ENOMEM, "not all of it is mapped")
+    return 0
+
+
+def mlock2(task, addr: int, length: int, flags: int) -> int:
+    """mlock2(2). EINVAL ENOMEM"""
+    if flags & ~MLOCK_ONFAULT:
+        raise OSError(EINVAL, f"flags {flags:#x}")
+    return mlock(task, addr, length)
+
+
+def munlock(task, addr: int, length: int) -> int:
+    """munlock(2). EINVAL ENOMEM"""
+    return mlock(task, addr, length)
+
+
+def mlockall(task, flags: int) -> int:
+    """mlockall(2). EINVAL"""
+    if not flags or flags & ~(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) or flags == MCL_ONFAULT:
+        raise OSError(EINVAL, f"flags {flags:#x}")
+    return 0
+
+
+def munlockall(task) -> int:
+    """munlockall(2)."""
+    return 0
+
+
+def _range(addr: int, length: int) -> tuple:
+    """[start, end) in whole pages. EINVAL where it is not aligned or wraps"""
+    size = page_up(length)
+    if addr & PAGE - 1 or length and not size & (1 << 64) - 1 or addr + size > 1 << 64:
+        raise OSError(EINVAL, f"{addr:#x}+{length:#x}")
+    return addr, addr + size
+
+
+ROWS = (
+    Row(26, msync, (ADDR, SIZE, I32), "nothing to write back: shared mappings of files are not served"),
+    Row(27, mincore, (ADDR, SIZE, ADDR), "every mapped page counts as resident"),
+    Row(28, madvise, (ADDR, SIZE, I32),
+        "MADV_DONTNEED and MADV_FREE act; hints are taken note of; MADV_REMOVE and MADV_WIPEONFORK: EINVAL"),
+    Row(149, mlock, (ADDR, SIZE), "the range is checked, nothing is locked on the host"),
+    Row(150, munlock, (ADDR, SIZE)),
+    Row(151, mlockall, (I32,), "nothing is locked on the host"),
+    Row(152, munlockall),
+    Row(325, mlock2, (ADDR, SIZE, I32), "the range is checked, nothing is locked on the host"),
+)

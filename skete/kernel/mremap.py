@@ -1,0 +1,109 @@
+"""mremap(2): grow, shrink or move a mapping. Frames move along: nothing is copied."""
+from __future__ import annotations
+
+from errno import EFAULT, EINVAL, ENOMEM
+
+from skete.abi.mman import MREMAP_DONTUNMAP, MREMAP_FIXED, MREMAP_MAYMOVE
+from skete.engine import PAGE
+from skete.kernel.mm import page_up
+from skete.kernel.row import ADDR, SIZE, U64, Row
+from skete.kernel.vma import NO_FRAME, Vma
+
+__all__ = ["ROWS"]
+
+
+def mremap(task, old: int, old_length: int, new_length: int, flags: int, new: int) -> int:
+    """mremap(2): resize, and move where allowed. Returns the address. EINVAL EFAULT ENOMEM"""
+    mm = task.mm
+    if flags & ~(MREMAP_FIXED | MREMAP_MAYMOVE | MREMAP_DONTUNMAP):
+        raise OSError(EINVAL, f"flags {flags:#x}")
+    if flags & MREMAP_FIXED and not flags & MREMAP_MAYMOVE:
+        raise OSError(EINVAL, "MREMAP_FIXED without MREMAP_MAYMOVE")
+    if flags & MREMAP_DONTUNMAP:
+        raise OSError(EINVAL, "MREMAP_DONTUNMAP is not served")
+    if old & PAGE - 1:
+        raise OSError(EINVAL, f"address {old:#x} is not whole pages")
+    old_length, new_length = page_up(old_length), page_up(new_length)
+    if not new_length:
+        raise OSError(EINVAL, "new length 0")
+    if mm.vmas.at(old) is None:
+        raise OSError(EFAULT, f"nothing mapped at {old:#x}")
+    if flags & MREMAP_FIXED:
+        return _move_to(mm, old, old_length, new_length, new)
+    if old_length >= new_length:
+        if old_length > new_length:
+            mm.remove(old + new_length, old_length - new_length)
+        return old
+    last = _check_alike(mm, old, old_length)
+    end, more = old + old_length, new_length - old_length
+    if last.end == end and end + more <= mm.high and mm.is_free(end, end + more):
+        _extend(mm, last, end, more)
+        return old
+    if not flags & MREMAP_MAYMOVE:
+        raise OSError(ENOMEM, "no room to grow in place")
+    return _move(mm, old, old_length, mm.place(new_length), new_length)
+
+
+def _check_alike(mm, old: int, length: int) -> Vma:
+    """Check that what Linux would have as one vma covers the old range; the last of ours in it. EINVAL EFAULT
+
+    Ours may be several where their frames are not neighbours.
+    """
+    if not length:
+        raise OSError(EINVAL, "a second mapping of the same memory (old length 0) is not served")
+    vmas = mm.vmas.within(old, old + length)
+    first = vmas[0]
+    if not mm.vmas.covers(old, old + length) or any(
+            (v.prot, v.shared, v.charged, v.name) != (first.prot, first.shared, first.charged, first.name)
+            for v in vmas):
+        raise OSError(EFAULT, "the range spans more than one mapping")
+    return vmas[-1]
+
+
+def _move_to(mm, old: int, old_length: int, new_length: int, new: int) -> int:
+    if new & PAGE - 1 or new_length > mm.high or new > mm.high - new_length:
+        raise OSError(EINVAL, f"new range {new:#x}+{new_length:#x}")
+    if old + old_length > new and new + new_length > old:
+        raise OSError(EINVAL, "the ranges overlap")
+    if mm.is_reserved(new, new + new_length):
+        raise OSError(ENOMEM, f"{new:#x}+{new_length:#x} is the engine's or below mmap_min_addr")
+    _check_alike(mm, old, min(old_length, new_length))
+    mm.remove(new, new_length)
+    if old_length > new_length:
+        mm.remove(old + new_length, old_length - new_length)
+        old_length = new_length
+    return _move(mm, old, old_length, new, new_length)
+
+
+def _extend(mm, last: Vma, end: int, more: int) -> None:
+    """Add pages after a mapping, like it; it may grow again."""
+    mm.add(end, more, last.prot, last.shared, last.name, charge=last.charged, top=False, grows=True)
+
+
+def _move(mm, old: int, old_length: int, new: int, new_length: int) -> int:
+    """Put the frames of [old, old + old_length) behind ``new``, and fresh ones behind what it is longer."""
+    more = new_length - old_length
+    if more and mm.vmas.at(old).charged:
+        # Before anything moves: a refusal must leave everything as it was.
+        mm.charge(more)
+        mm.charged -= more
+    pieces = mm.vmas.cut(old, old + old_length)
+    mm.forget()
+    mm.hide(pieces)
+    shift = new - old
+    for piece in pieces:
+        delta = piece.delta if piece.delta is NO_FRAME else piece.delta - shift
+        moved = Vma(piece.start + shift, piece.end + shift, piece.prot, delta, piece.shared, piece.shown,
+                    piece.charged, piece.name)
+        if moved.shown:
+            mm.space.map(moved.start, moved.end - moved.start, moved.prot, moved.start + delta)
+        last = mm.vmas.insert(moved)
+    if more:
+        _extend(mm, last, new + old_length, more)
+    return new
+
+
+ROWS = (
+    Row(25, mremap, (ADDR, SIZE, SIZE, U64, ADDR),
+        "MREMAP_DONTUNMAP, and a second mapping of shared memory (old length 0): EINVAL"),
+)

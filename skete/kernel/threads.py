@@ -1,0 +1,143 @@
+"""Threads begin and end: clone(2), exit(2), exit_group(2), set_tid_address(2), robust lists, arch_prctl(2)."""
+from __future__ import annotations
+
+from errno import EINVAL, ENOSYS, EPERM, ESRCH
+
+from skete.abi.futex import ROBUST_LIST_HEAD_SIZE
+from skete.abi.sched import (ARCH_GET_FS, ARCH_GET_GS, ARCH_SET_FS, ARCH_SET_GS, CLONE_CHILD_CLEARTID,
+                             CLONE_CHILD_SETTID, CLONE_FILES, CLONE_FS, CLONE_NAMESPACES, CLONE_NEWNS, CLONE_NEWUSER,
+                             CLONE_PARENT_SETTID, CLONE_PIDFD, CLONE_SETTLS, CLONE_SIGHAND, CLONE_THREAD, CLONE_VM)
+from skete.kernel import exits
+from skete.kernel.outcome import GONE
+from skete.kernel.row import ADDR, I32, SIZE, U64, Row
+
+__all__ = ["ROWS"]
+
+_SHARED = CLONE_VM | CLONE_SIGHAND | CLONE_THREAD | CLONE_FS | CLONE_FILES
+
+
+def clone(task, flags: int, stack: int, parent_tid: int, child_tid: int, tls: int) -> int:
+    """clone(2), the raw call of x86-64: start a thread. Returns its tid. EINVAL EPERM EAGAIN EFAULT; ENOSYS for a
+    process"""
+    _check(flags)
+    if flags & _SHARED != _SHARED:
+        task.kernel.unserved[56] = task.kernel.unserved.get(56, 0) + 1
+        raise OSError(ENOSYS, "new processes, and threads with files of their own, are not served")
+    if flags & CLONE_SETTLS and tls >= task.mm.high:
+        raise OSError(EPERM, f"thread pointer {tls:#x}")
+    kernel, process, vcpu = task.kernel, task.process, task.vcpu
+    regs = vcpu.regs
+    regs.rax = 0
+    if stack:
+        regs.rsp = stack
+    tid = kernel.new_tid()
+    child = process.space.vcpu(regs, tls if flags & CLONE_SETTLS else vcpu.fs_base, vcpu)
+    thread = kernel.add(process, child, task.name, tid)
+    thread.signals.mask = task.signals.mask
+    thread.affinity, thread.nice = task.affinity, task.nice
+    if flags & CLONE_CHILD_CLEARTID:
+        thread.clear_child_tid = child_tid
+    # Linux ignores a bad address in both: the thread exists by now.
+    if flags & CLONE_PARENT_SETTID:
+        _put_tid(task, parent_tid, tid)
+    if flags & CLONE_CHILD_SETTID:
+        _put_tid(task, child_tid, tid)
+    return tid
+
+
+def clone3(task, args: int, size: int) -> int:
+    """clone3(2): ENOSYS, as a kernel before 5.3; every libc then uses clone(2)."""
+    raise OSError(ENOSYS, "clone3")
+
+
+def _check(flags: int) -> None:
+    """The combinations that copy_process() refuses. EINVAL EPERM"""
+    if flags & CLONE_SIGHAND and not flags & CLONE_VM or flags & CLONE_THREAD and not flags & CLONE_SIGHAND \
+            or flags & CLONE_FS and flags & (CLONE_NEWNS | CLONE_NEWUSER) \
+            or flags & CLONE_PIDFD and flags & (CLONE_THREAD | CLONE_PARENT_SETTID):
+        raise OSError(EINVAL, f"flags {flags:#x}")
+    if flags & CLONE_THREAD and flags & CLONE_NEWUSER:
+        raise OSError(EINVAL, f"flags {flags:#x}")
+    if flags & CLONE_NAMESPACES:
+        raise OSError(EPERM, "namespaces need CAP_SYS_ADMIN")
+
+
+def _put_tid(task, addr: int, tid: int) -> None:
+    try:
+        task.mm.write_u32(addr, tid)
+    except OSError:
+        pass
+
+
+def exit(task, code: int):
+    """exit(2), the raw call: end this thread; with the last one, the process."""
+    _leave(task, 60, code)
+    exits.end_thread(task, code & 0xff)
+    return GONE
+
+
+def exit_group(task, code: int):
+    """exit_group(2): end every thread."""
+    _leave(task, 231, code)
+    exits.end_process(task.process, ("exited", code & 0xff))
+    return GONE
+
+
+def _leave(task, nr: int, code: int) -> None:
+    for observer in task.kernel.observers:
+        observer.left(task, nr, (code & 0xffff_ffff, 0, 0, 0, 0, 0), None)
+
+
+def set_tid_address(task, addr: int) -> int:
+    """set_tid_address(2): the word to clear and wake when this thread ends. Returns the tid."""
+    task.clear_child_tid = addr
+    return task.tid
+
+
+def set_robust_list(task, head: int, size: int) -> int:
+    """set_robust_list(2). EINVAL"""
+    if size != ROBUST_LIST_HEAD_SIZE:
+        raise OSError(EINVAL, f"size {size}")
+    task.robust_list = head
+    return 0
+
+
+def get_robust_list(task, tid: int, head: int, size: int) -> int:
+    """get_robust_list(2). ESRCH EFAULT"""
+    other = task.process.tasks.get(tid) if tid else task
+    if other is None:
+        raise OSError(ESRCH, f"no thread {tid}")
+    task.mm.write_u64(size, ROBUST_LIST_HEAD_SIZE)
+    task.mm.write_u64(head, other.robust_list)
+    return 0
+
+
+def arch_prctl(task, code: int, addr: int) -> int:
+    """arch_prctl(2): set or get the FS or GS base. EPERM EFAULT; EINVAL for what else there is (CET, CPUID faulting)"""
+    vcpu = task.vcpu
+    if code in (ARCH_SET_FS, ARCH_SET_GS):
+        if addr >= task.mm.high:
+            raise OSError(EPERM, f"base {addr:#x}")
+        if code == ARCH_SET_FS:
+            vcpu.fs_base = addr
+        else:
+            vcpu.gs_base = addr
+    elif code == ARCH_GET_FS:
+        task.mm.write_u64(addr, vcpu.fs_base)
+    elif code == ARCH_GET_GS:
+        task.mm.write_u64(addr, vcpu.gs_base)
+    else:
+        raise OSError(EINVAL, f"code {code:#x}")
+    return 0
+
+
+ROWS = (
+    Row(56, clone, (U64, ADDR, ADDR, ADDR, ADDR), "threads only: a new process is ENOSYS; namespaces: EPERM"),
+    Row(60, exit, (I32,)),
+    Row(158, arch_prctl, (I32, ADDR), "FS and GS base; the rest is EINVAL, as on a processor without it"),
+    Row(218, set_tid_address, (ADDR,)),
+    Row(231, exit_group, (I32,)),
+    Row(273, set_robust_list, (ADDR, SIZE)),
+    Row(435, clone3, (ADDR, SIZE), "ENOSYS: a libc falls back to clone", refused=True),
+    Row(274, get_robust_list, (I32, ADDR, ADDR), "threads of the same process"),
+)
