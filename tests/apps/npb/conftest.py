@@ -1,0 +1,82 @@
+"""Compiling the NPB programs and small drivers of their parts with the host's compiler."""
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+NPB = Path(__file__).resolve().parents[3] / "apps" / "npb"
+STRICT = ["-std=c99", "-Wall", "-Wextra", "-pedantic", "-Werror"]
+SOLVER = [f"common/{name}.c" for name in ("grid", "field", "residual", "norms", "report", "timer", "verify")]
+
+# Vector widths: what they need of the processor, and the flags.
+WIDTHS = {
+    "sse2": ([], ["-O3"]),
+    "avx2": (["avx2", "fma"], ["-O3", "-mavx2", "-mfma", "-ffp-contract=fast"]),
+    "avx512": (["avx512f"], ["-O3", "-mavx512f", "-ffp-contract=fast"]),
+}
+
+
+def processor_flags() -> set[str]:
+    """The flags of the first processor, from /proc/cpuinfo."""
+    for line in Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("flags"):
+            return set(line.split(":")[1].split())
+    return set()
+
+
+class Npb:
+    """Builds programs from apps/npb in a folder of their own, each only once."""
+
+    tree = NPB
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        self.compiler = os.environ.get("CC", "cc")
+
+    def facts(self, benchmark: str) -> dict:
+        """What verification.json has about a benchmark."""
+        return json.loads((NPB / benchmark / "verification.json").read_text())
+
+    def header(self, benchmark: str, letter: str, *more: str, environ: dict | None = None) -> subprocess.CompletedProcess:
+        """Run header.py as the build does."""
+        return subprocess.run(
+            [sys.executable, str(NPB / "common" / "header.py"), str(NPB / benchmark / "verification.json"), "--class", letter,
+             *more], capture_output=True, text=True, timeout=60, env={**os.environ, **(environ or {})})
+
+    def compile(self, name: str, sources: list[Path | str], flags: list[str], compiler: str | None = None) -> Path:
+        """Compile without a warning; sources are absolute or relative to apps/npb."""
+        program = self.folder / name / "program"
+        if program.exists():
+            return program
+        compiler = compiler or self.compiler
+        if not shutil.which(compiler):
+            pytest.skip(f"no C compiler called {compiler}")
+        program.parent.mkdir(exist_ok=True)
+        done = subprocess.run([compiler, *STRICT, *flags, f"-I{program.parent}", f"-I{NPB / 'common'}",
+                               *(str(NPB / source) for source in sources), "-o", str(program), "-lm"],
+                              capture_output=True, text=True, timeout=120)
+        assert done.returncode == 0 and not done.stderr, done.stderr
+        return program
+
+    def bt(self, letter: str, width: str = "sse2", change=None, compiler: str | None = None) -> Path:
+        """BT for one class. `change(text)` may alter the generated header."""
+        needs, flags = WIDTHS[width]
+        if not set(needs) <= processor_flags():
+            pytest.skip(f"the processor has no {' '.join(needs)}")
+        name = f"bt-{letter}-{width}" + (f"-{change.__name__}" if change else "") + ("-other" if compiler else "")
+        place = self.folder / name / "params.h"
+        place.parent.mkdir(exist_ok=True)
+        done = self.header("bt", letter, "--output", str(place))
+        assert done.returncode == 0, done.stderr
+        if change:
+            place.write_text(change(place.read_text()))
+        return self.compile(name, ["bt/bt.c", "bt/step.c", "bt/line.c", *SOLVER], flags, compiler)
+
+
+@pytest.fixture(scope="session")
+def npb(tmp_path_factory) -> Npb:
+    return Npb(tmp_path_factory.mktemp("npb"))
