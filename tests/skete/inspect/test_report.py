@@ -11,7 +11,8 @@ HELLO = "#include <stdio.h>\n__thread char t[40] = {1};\nint main(int c, char **
 
 NOTE = r"""
 __asm__(".section .note.skete, \"a\", %note\n .balign 4\n .long 2f-1f\n .long 4f-3f\n .long 1\n"
-        "1: .asciz \"skete\"\n 2: .balign 4\n 3: .long 1\n .asciz \"musl\"\n .asciz \"1.2.6\"\n 4: .balign 4\n .text\n");
+        "1: .asciz \"skete\"\n 2: .balign 4\n 3: .long 1\n .asciz \"musl\"\n .asciz \"1.2.6\"\n"
+        "4: .balign 4\n .text\n");
 int main(void) { return 0; }
 """
 
