@@ -46,10 +46,10 @@ def _release(options):
 def _fetch(release, options) -> int:
     from .connection import Limits
     from .obtain import fetch
-    from .progress import Silent, for_stderr
+    from .progress import for_stderr
     given = {name: value for name, value in vars(options).items()
              if name in Limits.__dataclass_fields__ and value is not None}
-    progress = Silent() if options.quiet else for_stderr(release.filename)
+    progress = for_stderr(release.filename, options.quiet)
     try:
         fetched = fetch(release, output=options.output, offline=options.offline, cache=options.cache,
                         apt_dir=options.apt_dir, limits=Limits(**given), progress=progress)
@@ -70,7 +70,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--output", type=Path, metavar="FILE",
                         help="where to put the file (default: only into the cache)")
     parser.add_argument("--offline", action="store_true", help="use the cache alone")
-    parser.add_argument("--quiet", "-q", action="store_true", help="print nothing but errors")
+    parser.add_argument("--quiet", "-q", action="store_true", help="print nothing that stays but errors; a terminal still has its bar")
     parser.add_argument("--cache", type=Path, metavar="DIR",
                         help="the cache (default: $SKETE_CACHE, $XDG_CACHE_HOME/skete, ~/.cache/skete)")
     parser.add_argument("--apt-dir", type=Path, metavar="DIR", help="in place of /etc/apt")

@@ -95,7 +95,7 @@ class Watchdog:
             while not self._closed:
                 left = self._until - time.monotonic()
                 if left > 0:
-                    self._change.wait(left)
+                    self._change.wait(min(left, 3600))    # a wait has a greatest length
                     continue
                 self.expired = True
                 self._shut_down()

@@ -53,37 +53,41 @@ class Lines:
 
 
 class Bar:
-    """rich's bar. It is gone when the download is done: the line that the command prints then says all."""
+    """rich's bar, gone when the download is done. Notes stay as lines above it, or if `quiet` are gone with it."""
 
-    def __init__(self, title: str):
+    def __init__(self, title: str, quiet: bool):
         from rich.console import Console
         from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeRemainingColumn, TransferSpeedColumn
         from rich.progress import Progress as RichProgress
         self._bar = RichProgress(TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn(),
                                  TransferSpeedColumn(), TimeRemainingColumn(),
                                  console=Console(stderr=True), transient=True)
-        self._title = title
+        self._title, self._quiet = title, quiet
         self._task = self._bar.add_task(title, total=None)
 
     def begin(self, total: int | None, have: int) -> None:
         self._bar.start()
-        self._bar.update(self._task, total=total, completed=have)
+        self._bar.update(self._task, total=total, completed=have, description=self._title)
 
     def advance(self, have: int) -> None:
         self._bar.update(self._task, completed=have)
 
     def note(self, text: str) -> None:
-        self._bar.console.print(f"{PREFIX}{self._title}: {text}", markup=False, highlight=False)
+        if self._quiet:
+            self._bar.start()
+            self._bar.update(self._task, description=f"{self._title}: {text}")
+        else:
+            self._bar.console.print(f"{PREFIX}{self._title}: {text}", markup=False, highlight=False)
 
     def close(self) -> None:
         self._bar.stop()
 
 
-def for_stderr(title: str) -> Progress:
-    """A bar on a terminal where rich is installed, else lines."""
+def for_stderr(title: str, quiet: bool) -> Progress:
+    """A bar on a terminal where rich is installed, else lines. `quiet`: nothing that stays."""
     if sys.stderr.isatty():
         try:
-            return Bar(title)
+            return Bar(title, quiet)
         except ImportError:
             pass
-    return Lines(title)
+    return Silent() if quiet else Lines(title)

@@ -1,3 +1,4 @@
+import fcntl
 import os
 import threading
 import time
@@ -150,6 +151,21 @@ def test_a_lock_is_waited_for_but_not_for_ever(entry):
                 pass
     assert told == ["waiter"]
     assert os.listdir(entry.path.parent) == []
+
+
+def test_a_lock_whose_file_was_removed_meanwhile_does_not_count(entry, monkeypatch):
+    """Opened before the holder removed it, locked after: the next process would make, and lock, a new file."""
+    real, left = fcntl.flock, [1]
+
+    def flock(fd, how):
+        while left:
+            left.pop()
+            entry.path.with_name(entry.path.name + ".lock").unlink()
+        real(fd, how)
+    monkeypatch.setattr(fcntl, "flock", flock)
+    with entry.locked(1, lambda: None), pytest.raises(CacheError):
+        with entry.locked(0.2, lambda: None):
+            pass
 
 
 def test_only_one_holds_the_lock_though_its_file_comes_and_goes(entry):

@@ -208,10 +208,11 @@ def test_the_second_goes_on_when_the_first_is_killed(start, recipe_file, server,
     assert server.ranges()[1].startswith("bytes=")
 
 
-def test_a_terminal_gets_a_bar(command, recipe_file, server, body, tmp_path):
+@pytest.mark.parametrize("quiet, lines", [(False, 1), (True, 0)])
+def test_a_terminal_gets_a_bar(command, recipe_file, server, body, tmp_path, quiet, lines):
     pytest.importorskip("rich")
-    recipe = recipe_file(server.at("/x", slow(body, block=10_000, pause_s=0.1)), extra="size = 50000")
-    argv, environ = command(recipe, "--output", str(tmp_path / "out"))
+    recipe = recipe_file(server.at("/x", status(503), slow(body, block=10_000, pause_s=0.1)), extra="size = 50000")
+    argv, environ = command(recipe, "--output", str(tmp_path / "out"), *["--quiet"] * quiet)
     master, slave = pty.openpty()
     process = subprocess.Popen(argv, env=environ | {"TERM": "xterm"}, stdout=subprocess.PIPE, stderr=slave)
     os.close(slave)
@@ -226,7 +227,8 @@ def test_a_terminal_gets_a_bar(command, recipe_file, server, body, tmp_path):
     out, _ = process.communicate(timeout=20)
     assert process.returncode == 0
     assert b"50.0/50.0 kB" in shown or b"/50.0 kB" in shown
-    assert out.count(b"\n") == 1
+    assert out.count(b"\n") == lines
+    assert (b"skete: x: HTTP 503" in shown) is not quiet
 
 
 def test_a_log_gets_a_line_for_each_retry(run, recipe_file, server, body):

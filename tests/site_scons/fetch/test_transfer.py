@@ -1,13 +1,14 @@
 """One source that misbehaves, seen from fetch(): what arrives, what is asked, what is said, what is left on disk."""
 
 import email.utils
+import socket
 import subprocess
 import threading
 import time
 
 import pytest
 from fetch import FetchError, fetch
-from fetch.connection import Limits
+from fetch.connection import Limits, Watchdog
 from lying_server import (
     LyingServer, chunked, endless, garbage, redirect, reset, slow, stalled, status, trickled, trickled_head, truncated, unmeasured, whole)
 
@@ -177,7 +178,7 @@ def test_retry_after_is_kept(get, server, body):
                                    email.utils.formatdate(time.time() + 3600, usegmt=True)])
 def test_a_long_retry_after_is_not_waited_for(get, server, body, after):
     url = server.at(PATH, status(429, Retry_After=after))
-    assert f"{url}: HTTP 429 Too Many Requests" in refusal(get, url)
+    assert f"{url}: HTTP 429 Too Many Requests" in refusal(get, url, limits=Limits(total_s=1e12, backoff_max_s=0.1))
     assert len(server.requests) == 1
 
 
@@ -237,9 +238,13 @@ def test_a_server_that_says_nothing(get, server):
     assert f"{url}: silent for 0.3 s after 4 tries" in refusal(get, url)
 
 
-@pytest.mark.parametrize("drips", ["head", "body"])
-def test_a_trickle_is_ended(get, server, body, drips):
-    url = server.at(PATH, trickled_head() if drips == "head" else trickled(body))
+@pytest.mark.parametrize("drips, by_proxy", [("head", False), ("body", False), ("body", True)])
+def test_a_trickle_is_ended(get, server, body, drips, by_proxy, monkeypatch):
+    if by_proxy:
+        monkeypatch.setenv("http_proxy", server.url(""))
+    path = "http://thing.example/x" if by_proxy else PATH
+    url = server.at(path, trickled_head() if drips == "head" else trickled(body))
+    url = path if by_proxy else url
     limits = Limits(connect_s=0.1, read_s=5, block_s=0.3, total_s=20, tries=2, backoff_s=0.01)
     began = time.monotonic()
     assert f"{url}: slower than 16384 bytes in 0.3 s after 2 tries" in refusal(get, url, limits=limits)
@@ -253,6 +258,17 @@ def test_the_total_ends_what_no_other_bound_does(get, server, body):
     fetched = get(url, limits=QUICK)    # what came is not lost
     assert fetched.path.read_bytes() == body
     assert int(server.ranges()[-1].removeprefix("bytes=").rstrip("-")) > 0
+
+
+def test_a_connection_that_comes_after_the_deadline_is_ended_too():
+    ours, theirs = socket.socketpair()
+    with ours, theirs, Watchdog(time.monotonic() + 0.01) as dog:
+        deadline = time.monotonic() + 5
+        while not dog.expired and time.monotonic() < deadline:
+            time.sleep(0.01)
+        dog.adopt(ours)
+        theirs.settimeout(5)
+        assert theirs.recv(1) == b""
 
 
 def test_no_watchdog_outlives_its_request(get, server, body):
