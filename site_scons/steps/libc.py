@@ -1,8 +1,8 @@
 """Build a libc: `python -m steps.libc RECIPE SOURCE OUTPUT --jobs N`.
 
-SOURCE is the patched source archive, OUTPUT a tar file of what the recipe's steps installed. The build happens out of tree
-in a workspace; its folders are mapped away by the compiler, so the objects are the same wherever it was. The whole output of
-the commands goes to OUTPUT's name with `.log`, and its end is shown when one of them fails.
+SOURCE is the patched source archive, OUTPUT a tar file of what the recipe's steps installed. The build happens out of tree in
+a workspace, and the objects are the same wherever that was. The whole output of the commands goes to OUTPUT's name with
+`.log`, and its end is shown when one of them fails.
 """
 from __future__ import annotations
 
@@ -92,8 +92,9 @@ def main(arguments: list[str]) -> None:
         source, build, root = work / "source", work / "build", work / "root"
         archive.extract(options.source, source)
         build.mkdir()
-        values = {"source": source, "root": root, "jobs": options.jobs,
-                  "map": f"-ffile-prefix-map={source}=. -ffile-prefix-map={build}=."}
+        # Relative to the build folder: neither the objects nor the commands then know where the workspace is, and a
+        # folder with a blank in its name, which configure scripts and makefiles cannot bear, does not reach them.
+        values = {"source": "../source", "root": "../root", "jobs": options.jobs, "map": "-ffile-prefix-map=../source=."}
         environment = {key: value for key, value in os.environ.items() if key not in FOREIGN}
         environment |= {key: value.format(**values) for key, value in how.environment.items()}
         environment["LC_ALL"] = "C"

@@ -3,8 +3,8 @@
     [build]
     steps = ["{source}/configure --prefix=", "make -j{jobs}", ...]
                         commands, run one after the other in an empty folder. Filled in: {source} the patched source,
-                        {root} the folder to install into, {jobs} how many processors, {map} the compiler flag that keeps
-                        this machine's paths out of the objects
+                        {root} the folder to install into, both relative to the folder that the steps run in, {jobs} how
+                        many processors, {map} the compiler flag that keeps {source} out of the objects
     provides = ["lib/libc.a"]       what must be there afterwards
     licences = ["COPYRIGHT"]        files of the source that go along with everything made from it
     [build.environment]             variables for the steps; flags of the user's own environment are not passed on

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from pathlib import Path
 
@@ -86,9 +87,9 @@ def environment(arguments: dict[str, str]):
         refuse(f"there is no variable {', '.join(sorted(unknown))}; there are {known}")
     env["ENV"].update(PYTHONPATH=str(TOP / "site_scons"), SKETE_VERBOSE="yes" if env["verbose"] else "no")
     env.Replace(
-        VARIABLES=given, RECIPES=libcs, BUILD=BUILD, PYTHON=sys.executable,
+        VARIABLES=given, RECIPES=libcs, BUILD=BUILD, PYTHON=shlex.quote(sys.executable),
         # In $( $), so that another tree with another interpreter finds the same things in a shared cache.
-        STEP='$( "$PYTHON" -P $) -m steps',
+        STEP='$( $PYTHON -P $) -m steps',
         IMPLICIT_COMMAND_DEPENDENCIES=0,
     )
     SetOption("num_jobs", len(os.sched_getaffinity(0)))
