@@ -65,7 +65,7 @@ def _check_create(task, dirfd: int, path: bytes, flags: int) -> None:
     if flags & O_DIRECTORY:
         # Linux before 6.4 made a regular file and did not say so.
         raise OSError(EINVAL, "O_CREAT with O_DIRECTORY")
-    if path[-1:] == b"/":
+    if path[-1:] == b"/" and path.rstrip(b"/").rpartition(b"/")[2] not in (b"", b".", b".."):     # those do exist
         with walk(task, dirfd, path, parent=True):
             raise OSError(EISDIR, "a slash after the name of a file to be made")
 
@@ -79,7 +79,7 @@ def _check(place, flags: int) -> None:
         return
     kind = st.st_mode & S_IFMT
     if flags & O_CREAT:
-        if flags & O_EXCL and not place.special:
+        if flags & O_EXCL:
             raise OSError(EEXIST, "is there")
         if kind == S_IFDIR:
             raise OSError(EISDIR, "a directory")
