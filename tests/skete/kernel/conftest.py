@@ -1,0 +1,64 @@
+"""A machine over the fake engine, and how its tests say what a call must answer."""
+import pytest
+
+from skete.abi.syscalls import NUMBERS
+from tests.skete.kernel.fake import Machine
+
+
+@pytest.fixture
+def machine():
+    made = Machine()
+    yield made
+    made.kernel.scheduler.close()
+
+
+class Caller:
+    """System calls of one task by name: ``sys.mmap(0, 4096, ...)`` gives rax."""
+
+    def __init__(self, machine, task):
+        self.machine, self.task = machine, task
+
+    def __getattr__(self, name):
+        nr = NUMBERS[name]
+        return lambda *words: self.machine.call(self.task, nr, *words)
+
+
+@pytest.fixture
+def caller():
+    return Caller
+
+
+@pytest.fixture
+def sys(machine):
+    return Caller(machine, machine.task)
+
+
+@pytest.fixture
+def sane(machine):
+    """What must hold after every test: the engine was shown what the vma list says, and no frame is owned twice."""
+    yield
+    check(machine)
+
+
+def check(machine):
+    from skete.engine import PAGE
+    expected, frames = {}, []
+    for vma in machine.mm.vmas:
+        assert vma.start < vma.end
+        if vma.delta is not None:
+            frames.append((vma.start + vma.delta, vma.end + vma.delta))
+        if vma.shown:
+            for page in range(vma.start, vma.end, PAGE):
+                expected[page] = (vma.prot, page + vma.delta)
+    assert machine.process.space.pages == expected
+    free = machine.kernel.frames
+    frames += zip(free.starts, free.ends)
+    frames.sort()
+    at = 0
+    for start, end in frames:
+        assert start == at, "a frame has two owners, or none"
+        at = end
+    assert at == len(machine.engine.ram)
+    starts = machine.mm.vmas.starts
+    assert starts == sorted(starts) == [v.start for v in machine.mm.vmas]
+    assert machine.mm.charged == sum(v.end - v.start for v in machine.mm.vmas if v.charged)
