@@ -1,4 +1,4 @@
-"""The facts of :func:`skete.inspect.inspect` for people."""
+"""The facts of :func:`skete.inspect.facts.inspect` for people."""
 from __future__ import annotations
 
 

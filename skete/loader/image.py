@@ -155,8 +155,8 @@ def _interp(view, name: str, phdrs: list, dynamic: bool) -> bytes | None:
         raise LoadError(name, f"has {len(asked)} PT_INTERP, and the ELF standard allows one; relink it")
     path = interpreter(view, name, asked[0])
     if not dynamic:
-        raise LoadError(name, f"is dynamic and needs the interpreter {shown(path)}, which was not granted; link it "
-                              "with -static, or grant the interpreter and its libraries with --mount")
+        raise LoadError(name, f"is dynamic and needs the interpreter {shown(path)}, and none is granted; link it with "
+                              "-static")
     return path
 
 

@@ -22,7 +22,8 @@
 
 static int failures_;
 
-static __attribute__((unused)) void failed_(const char *file, int line, const char *what, long long got, long long wanted)
+static __attribute__((unused)) void failed_(const char *file, int line, const char *what,
+	long long got, long long wanted)
 {
 	const char *base = strrchr(file, '/');
 	__atomic_fetch_add(&failures_, 1, __ATOMIC_RELAXED);

@@ -5,7 +5,8 @@ import subprocess
 
 import pytest
 
-from skete.inspect import Symbols
+from skete.inspect import symbolise
+from skete.inspect.symbols import Symbols
 
 SOURCE = r"""
 #include <stdio.h>
@@ -96,3 +97,10 @@ def test_damaged_dwarf_leaves_the_function(compiled, tmp_path):
     start, _ = functions(program, "main")["main"]
     with Symbols.open(damaged) as names:
         assert names.at(start) == "main+0x0"
+
+
+def test_a_crash_report_gets_words_for_all_addresses(compiled, tmp_path):
+    program = compiled("crash", SOURCE, "-g", "-static-pie")
+    start, _ = functions(program, "main")["main"]
+    assert symbolise(program, [0x1000 + start, 3], bias=0x1000) == ["main+0x0 (crash.c:8)", "0x3"]
+    assert symbolise(str(tmp_path / "none"), [16]) == ["0x10"]

@@ -225,12 +225,10 @@ BROKEN = [
     ("a shared library", lambda e: e.build(type=3, entry=0, first=dict(flags=R)), LINUX_REFUSES,
      "the entry point 0x0 is in no executable segment; it is a shared library, not a program"),
     ("dynamic", lambda e: e.build(interp(b"/lib/no-ld.so\0"), code=b"/lib/no-ld.so\0", at=0x400), LINUX_REFUSES,
-     "is dynamic and needs the interpreter /lib/no-ld.so, which was not granted; link it with -static, or grant the "
-     "interpreter and its libraries with --mount"),
+     "is dynamic and needs the interpreter /lib/no-ld.so, and none is granted; link it with -static"),
     ("an interpreter to fool a terminal", lambda e: e.build(interp(b"/\x1b[2J\n\xff\0"), code=b"/\x1b[2J\n\xff\0",
                                                             at=0x400), LINUX_REFUSES,
-     "is dynamic and needs the interpreter '/\\x1b[2J\\n\\\\xff', which was not granted; link it with -static, or "
-     "grant the interpreter and its libraries with --mount"),
+     "is dynamic and needs the interpreter '/\\x1b[2J\\n\\\\xff', and none is granted; link it with -static"),
     ("an interpreter without NUL", lambda e: e.build(interp(b"/lib/ld.so"), code=b"/lib/ld.so", at=0x400),
      LINUX_REFUSES, "PT_INTERP at offset 0x400, 10 bytes, holds no path; relink it, with -static to need none"),
     ("an interpreter past the end", lambda e: e.build(interp(b"12345678", offset=0x1FFC)), LINUX_REFUSES,

@@ -2,10 +2,14 @@
 import json
 import shutil
 import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
-from skete.inspect import InspectError, inspect, table
+from skete.inspect import report
+from skete.inspect.facts import InspectError, inspect
+from skete.inspect.text import table
 
 HELLO = "#include <stdio.h>\n__thread char t[40] = {1};\nint main(int c, char **v) { return t[c] + puts(v[0]) < 0; }\n"
 
@@ -106,3 +110,29 @@ def test_damage_is_one_line_or_facts(compiled, tmp_path):
             inspect(path)
         except InspectError as e:
             assert "\n" not in str(e)
+
+
+def test_the_command_prints_either_form(compiled, capsys):
+    program = compiled("hello", HELLO, "-static")
+    assert report(program) == 0
+    assert capsys.readouterr().out == table(inspect(program)) + "\n"
+    assert report(program, json=True) == 0
+    assert json.loads(capsys.readouterr().out) == inspect(program)
+
+
+def test_the_command_refuses_in_one_line(tmp_path, capsys):
+    (tmp_path / "text").write_text("hello")
+    for name, words in (("none", "No such file or directory"), ("text", "is not an ELF program: it starts with")):
+        assert report(str(tmp_path / name)) == 125
+        out, err = capsys.readouterr()
+        assert out == "" and err.startswith(f"skete: {tmp_path / name}: {words}") and err.count("\n") == 1
+
+
+def test_it_runs_without_site_too(compiled):
+    """As bin/skete starts it: -I -S, so that packages are found only when they are needed."""
+    tree = Path(__file__).resolve().parents[3]
+    program = compiled("hello", HELLO, "-static")
+    code = "import sys; sys.path.insert(0, sys.argv[1]); from skete.inspect import report; sys.exit(report(sys.argv[2]))"
+    done = subprocess.run([sys.executable, "-I", "-S", "-c", code, str(tree), program], capture_output=True, text=True,
+                          timeout=60)
+    assert (done.returncode, done.stderr) == (0, "") and done.stdout == table(inspect(program)) + "\n"
