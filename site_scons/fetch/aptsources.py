@@ -105,7 +105,7 @@ def deb822_entries(text: str, path: str) -> Iterator[Archive | Skipped]:
 
 
 def _stanzas(text: str) -> Iterator[tuple[int, dict[str, str]]]:
-    """(line number, fields by lower-case name) of each stanza; comment lines may stand anywhere, even inside a value."""
+    """(line number, fields by lower-case name) of each stanza; comment lines may stand even inside a value."""
     begins, fields, last = 0, {}, ""
     for number, line in enumerate([*text.splitlines(), ""], 1):
         if line.startswith("#"):

@@ -70,7 +70,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--output", type=Path, metavar="FILE",
                         help="where to put the file (default: only into the cache)")
     parser.add_argument("--offline", action="store_true", help="use the cache alone")
-    parser.add_argument("--quiet", "-q", action="store_true", help="print nothing that stays but errors; a terminal still has its bar")
+    parser.add_argument("--quiet", "-q", action="store_true",
+                        help="print nothing that stays but errors; a terminal still has its bar")
     parser.add_argument("--cache", type=Path, metavar="DIR",
                         help="the cache (default: $SKETE_CACHE, $XDG_CACHE_HOME/skete, ~/.cache/skete)")
     parser.add_argument("--apt-dir", type=Path, metavar="DIR", help="in place of /etc/apt")

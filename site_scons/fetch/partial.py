@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -47,12 +47,18 @@ class Part:
                 self._tag.write_text(validator, encoding="ascii", errors="replace")
 
     @contextmanager
-    def appender(self) -> Iterator:
-        """An unbuffered file: what was written is there even if we are killed the next moment."""
+    def appender(self) -> Iterator[Callable[[bytes], None]]:
+        """A function that appends, unbuffered: what it wrote is there even if we are killed the next moment."""
         with local(self.path):
             file = open(self.path, "ab", buffering=0)
+
+        def append(block: bytes) -> None:
+            rest = memoryview(block)
+            with local(self.path):
+                while rest:    # a disk that is nearly full takes a part, and refuses only the next time
+                    rest = rest[file.write(rest):]
         with file:
-            yield file
+            yield append
 
     def sha256(self) -> str:
         """Of what is on the disk, after bringing it there: this is what gets the file its name."""

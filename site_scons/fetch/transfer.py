@@ -30,7 +30,7 @@ import urllib3
 
 from .connection import Limits, Watchdog, get
 from .errors import SourceFailed, printable
-from .partial import Part, local
+from .partial import Part
 from .progress import Progress
 from .recipe import Release
 from .sources import Source
@@ -169,14 +169,13 @@ class Transfer:
         return None if sent[2] == "*" else int(sent[2])
 
     def _save(self, blocks: Iterator[bytes], have: int) -> None:
-        with self.part.appender() as file:
+        with self.part.appender() as append:
             for block in blocks:
                 have += len(block)
                 if have > self._max_bytes():
                     self.part.discard()
                     raise SourceFailed(f"wrong content: more than {self._max_bytes()} bytes")
-                with local(self.part.path):
-                    file.write(block)
+                append(block)
                 self.progress.advance(have)
 
     def _max_bytes(self) -> int:

@@ -2,6 +2,8 @@
 
 import os
 import pty
+import re
+import resource
 import signal
 import subprocess
 import sys
@@ -13,6 +15,7 @@ from lying_server import slow, status, truncated, whole
 
 TOP = Path(__file__).parents[3]
 MACHINE = dict(os.environ)    # with its proxies, before the fixtures take them away
+PATHS = os.pathsep.join(filter(None, (str(TOP / "site_scons"), os.environ.get("PYTHONPATH"))))
 QUICK = ["--backoff-s", "0.01", "--read-s", "5", "--total-s", "20", "--tries", "2"]
 
 
@@ -23,7 +26,7 @@ def command(tmp_path):
 
     def command(recipe, *options):
         return ([sys.executable, "-m", "fetch", str(recipe), "--apt-dir", str(tmp_path / "apt"), *QUICK, *options],
-                os.environ | {"PYTHONPATH": str(TOP / "site_scons"), "COLUMNS": "200"})
+                os.environ | {"PYTHONPATH": PATHS, "COLUMNS": "200"})
     return command
 
 
@@ -153,7 +156,7 @@ def test_a_bad_recipe_is_2(run, recipe_file):
 def test_help_documents_every_option(run, recipe_file):
     done = run(recipe_file("http://nobody.invalid/x"), "-h")
     assert done.returncode == 0
-    for option in ("--version", "--output", "--offline", "--quiet", "--cache", "--apt-dir", "--total-s", "$SKETE_CACHE"):
+    for option in ("--version", "--output", "--offline", "--quiet", "--cache", "--apt-dir", "--total-s"):
         assert option in done.stdout
 
 
@@ -182,6 +185,22 @@ def test_an_interrupt_ends_cleanly_and_keeps_the_piece(start, recipe_file, serve
     assert (process.returncode, out, err) == (code, "", "skete: interrupted; the same command goes on where it was\n")
     assert wait_for_part(tmp_path) >= 10_000
     assert not list(tmp_path.rglob("*.lock"))
+
+
+def test_a_full_disk_is_no_fault_of_the_source(command, run, recipe_file, server, body, tmp_path):
+    """A limit on the file's size stands in for the disk: the same short write, then the same kind of error."""
+    recipe = recipe_file(server.at("/x", whole(body)), server.at("/other", whole(body)))
+    argv, environ = command(recipe, "--output", str(tmp_path / "out"))
+    done = subprocess.run(argv, env=environ, capture_output=True, text=True, timeout=30,
+                          preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000)))
+    assert done.returncode == 1
+    assert re.search(r"^skete:   then the local disk refused: \S+\.part: File too large$", done.stderr, re.MULTILINE)
+    assert "skete: Remedy: make room or give access there, or name another cache folder" in done.stderr
+    assert len(server.requests) == 1, "another source would fill the same disk"
+    assert wait_for_part(tmp_path) == 20_000
+    assert run(recipe, "--output", str(tmp_path / "out")).returncode == 0
+    assert (tmp_path / "out").read_bytes() == body
+    assert server.ranges()[1:] == ["bytes=20000-"]
 
 
 def test_two_at_once_fetch_once(start, recipe_file, server, body, tmp_path):
@@ -241,7 +260,7 @@ def test_reading_a_recipe_imports_nothing_slow(recipe_file):
     code = ("import sys, fetch; fetch.load_recipe(sys.argv[1]); "
             "sys.exit(bool({'requests', 'urllib3', 'rich', 'ssl', 'SCons'} & set(sys.modules)))")
     subprocess.run([sys.executable, "-c", code, recipe_file("http://nobody.invalid/x")], check=True, timeout=20,
-                   env=os.environ | {"PYTHONPATH": str(TOP / "site_scons")})
+                   env=os.environ | {"PYTHONPATH": PATHS})
 
 
 def test_musl_from_wherever_this_machine_can_reach_it(tmp_path):
@@ -249,7 +268,7 @@ def test_musl_from_wherever_this_machine_can_reach_it(tmp_path):
     done = subprocess.run([sys.executable, "-m", "fetch", str(TOP / "toolchain/musl.toml"), "--output",
                            str(tmp_path / "musl.tar.gz"), "--connect-s", "3", "--read-s", "5", "--total-s", "8",
                            "--tries", "1"], capture_output=True, text=True, timeout=60,
-                          env=MACHINE | {"PYTHONPATH": str(TOP / "site_scons"),
+                          env=MACHINE | {"PYTHONPATH": PATHS,
                                          "SKETE_CACHE": str(tmp_path / "cache")})
     if "could not be fetched. Tried, in order:" in done.stderr and "wrong content" not in done.stderr:
         pytest.skip(f"no source of musl can be reached: {done.stderr}")

@@ -10,7 +10,8 @@ import pytest
 from fetch import FetchError, fetch
 from fetch.connection import Limits, Watchdog
 from lying_server import (
-    LyingServer, chunked, endless, garbage, redirect, reset, slow, stalled, status, trickled, trickled_head, truncated, unmeasured, whole)
+    LyingServer, chunked, endless, garbage, redirect, reset, slow, stalled, status, trickled, trickled_head, truncated,
+    unmeasured, whole)
 
 QUICK = Limits(connect_s=2, read_s=0.3, block_s=0.5, total_s=10, tries=4, backoff_s=0.01, backoff_max_s=0.1,
                max_bytes=1_000_000)
@@ -381,25 +382,6 @@ def test_passwords_and_signatures_are_not_shown(get, server, body, left):
     server.at("/hop?signature=hidden", status(404))
     assert "hidden" not in refusal(get, url)
     assert not any("hidden" in name for name in left())
-
-
-def test_a_full_disk_is_said_as_such(get, server, body, monkeypatch):
-    from fetch.partial import Part
-
-    class Full:
-        def __enter__(self):
-            return self
-
-        def __exit__(self, *error):
-            pass
-
-        def write(self, block):
-            raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(Part, "appender", lambda self: Full())
-    said = refusal(get, server.at(PATH, whole(body)), server.at("/other", whole(body)))
-    assert "then the local disk refused: " in said and "No space left on device" in said
-    assert len(server.requests) == 1, "another source would fill the same disk"
 
 
 def test_a_cache_that_cannot_be_made(get, server, body, tmp_path):
