@@ -96,7 +96,8 @@ def main(arguments: list[str]) -> None:
         "output": str(output), "by_hand": command.by_hand(run),
     }, indent=1) + "\n")
     if why:
-        raise Failure(f"{expect['label']}: verification failed: {why}\noutput: {output}\nby hand: {command.by_hand(run)}")
+        raise Failure(f"{expect['label']}: verification failed: {why}\n"
+                      f"output: {output} (run=again runs it anew)\nby hand: {command.by_hand(run)}")
 
 
 if __name__ == "__main__":

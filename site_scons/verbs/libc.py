@@ -51,7 +51,7 @@ def declare(env) -> Toolchain:
     compiler = step(env, f"#{BUILD}/compiler.txt", [_gcc()], "$STEP.compiler $TARGET")
     download = env.Command(
         f"#{BUILD}/downloads/{release.filename}", Value(f"{release.sha256} {' '.join(release.sources)}"),
-        env.Said("$( $PYTHON -P $) -m fetch $RECIPE --version $VERSION --output $TARGET $( --quiet $FETCHFLAGS $)", "fetch"))
+        env.Said("$( $PYTHON -P $) -m fetch $RECIPE --version $VERSION --output $TARGET $( $FETCHFLAGS $)", "fetch"))
     source = step(
         env, f"#{BUILD}/source/{name}.tar",
         [download, f"#{recipe.patches}/series", *(f"#{patch.relative_to(TOP)}" for patch, _ in patches),

@@ -92,7 +92,8 @@ def environment(arguments: dict[str, str]):
         STEP='$( $PYTHON -P $) -m steps',
         IMPLICIT_COMMAND_DEPENDENCIES=0,
     )
-    SetOption("num_jobs", len(os.sched_getaffinity(0)))
+    # Several tasks that remove the same folder get in each other's way.
+    SetOption("num_jobs", 1 if GetOption("clean") else len(os.sched_getaffinity(0)))
     (TOP / BUILD).mkdir(exist_ok=True)    # else SCons makes it, and says so
     SConsignFile(f"{BUILD}/.sconsign")
     Decider("content-timestamp")

@@ -4,6 +4,7 @@ from __future__ import annotations
 import atexit
 import json
 import sys
+from pathlib import Path
 
 import SCons.Node
 import SCons.Script.Main
@@ -37,10 +38,14 @@ _done = []
 
 
 class _Display(SCons.Util.DisplayEngine):
-    """SCons's own remarks, without "is up to date" for each target: report_at_end says it once for all."""
+    """SCons's own remarks, without the long tail of them.
+
+    "is up to date", for each target: report_at_end says it once for all. "Removed", for each file deep inside: the folders
+    that go with them say as much.
+    """
 
     def __call__(self, text: str, append_newline: int = 1) -> None:
-        if not text.endswith("is up to date."):
+        if not text.endswith("is up to date.") and not (text.startswith("Removed ") and text.count("/") > 3):
             super().__call__(text, append_newline)
 
 
@@ -74,11 +79,12 @@ def _report(apps) -> None:
     reached = (SCons.Node.executed, SCons.Node.up_to_date, SCons.Node.failed)
     verdicts = []
     for run in apps.runs:
-        if run.verdict is not None and run.verdict.get_state() in reached and run.verdict.exists():
+        # A verdict that this build did not come to is an old one and says nothing.
+        if run.verdict is not None and run.verdict.get_state() in reached:
             try:
-                verdicts.append(json.loads(run.verdict.get_text_contents()))
-            except ValueError:
-                continue    # the step was stopped before it had a verdict, and has said why
+                verdicts.append(json.loads(Path(run.verdict.get_abspath()).read_text()))
+            except (OSError, ValueError):
+                continue    # the step was stopped before it had one, and has said why
     if verdicts:
         show(verdicts)
     if not _done and not SCons.Script.Main.exit_status and not GetBuildFailures():
