@@ -5,12 +5,13 @@ __all__ = ["died", "end_process", "end_thread"]
 
 
 def end_thread(task, code: int) -> None:
-    """exit(2): end this thread, which is stopped. The last one takes the process along."""
+    """exit(2): end this thread, which is stopped. The last one takes the process along, with its own code.
+
+    Before Linux 6.0 the process had the first thread's code, whichever thread was last.
+    """
     process, kernel = task.process, task.kernel
-    if task is process.leader:
-        process.leader_code = code
     if len(process.tasks) == 1:
-        end_process(process, ("exited", process.leader_code))
+        end_process(process, ("exited", code))
         return
     _release(task)
     process.cpu_ns += _cpu_ns(task)

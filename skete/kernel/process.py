@@ -22,7 +22,6 @@ class Process:
         self.tasks = {}
         self.exe, self.argv, self.envp = b"", [], []
         self.status = None
-        self.leader_code = 0        # what the first thread gave to exit(2)
         self.signals = None         # skete.kernel.pending.ProcessSignals
         self.timers = {}            # setitimer's, by which
         self.rlimits = None
