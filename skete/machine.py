@@ -108,7 +108,7 @@ class Machine:
     def run(self) -> Result:
         """Run the program to its end. LoadError, EngineError, OSError (the program or a mount cannot be opened)."""
         from skete.kernel.config import Config
-        from skete.kernel.files import Fs, Namespace, parse_mount, stdio
+        from skete.kernel.files import Mount, Namespace, open_files
         from skete.kernel.kernel import Kernel
         from skete.loader import load
         engine = engines.make(self.engine)
@@ -119,8 +119,9 @@ class Machine:
                          reserved=engine.reserved, memory=self.memory or Config.physical())
             kernel.observers.extend(self.observers)
             kernel.handlers.update(self._handlers)
-            namespace = Namespace([parse_mount(text) for text in self.mounts])
-            kernel.start(image, self.argv, self.envp, stdio(self.stdio), Fs(namespace, self.cwd))
+            namespace = Namespace([Mount.parse(text) for text in self.mounts])
+            files, fs = open_files(namespace, self.stdio, os.fsencode(self.cwd))
+            kernel.start(image, self.argv, self.envp, files, fs)
             status = monitor.run(engine, kernel, self.timeout_s)
         finally:
             guest_s = engine.close() / 1e9

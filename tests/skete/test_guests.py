@@ -1,0 +1,25 @@
+"""Every guest program passes natively, and then under each engine with the same output and the same status.
+
+The guests are tests/guests/*.c, built with the host's own C library: binaries that nothing of ours went into.
+"""
+import subprocess
+from pathlib import Path
+
+import pytest
+
+NAMES = sorted(path.stem for path in (Path(__file__).resolve().parent.parent / "guests").glob("*.c"))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_guest(name, guests, engine_name, skete, tmp_path):
+    program = guests(name)
+    native, monitored = tmp_path / "native", tmp_path / "monitored"
+    native.mkdir()
+    monitored.mkdir()
+    on_host = subprocess.run([program], cwd=native, env={}, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                             timeout=60)
+    assert on_host.returncode == 0, f"{name} fails natively:\n{on_host.stdout}{on_host.stderr}"
+    guest = skete("run", "--engine", engine_name, "--timeout", "60", "--mount", f"{monitored}:/work", "--cwd", "/work",
+                  program)
+    assert guest.stdout == on_host.stdout, guest.stderr
+    assert guest.returncode == on_host.returncode, guest.stderr
