@@ -1,5 +1,6 @@
 import hashlib
 import os
+import socket
 import sys
 from pathlib import Path
 
@@ -24,6 +25,23 @@ def environment(monkeypatch, tmp_path):
         if name.lower().endswith("_proxy") or name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"):
             monkeypatch.delenv(name)
     monkeypatch.setenv("SKETE_CACHE", str(tmp_path / "cache"))
+
+
+@pytest.fixture(autouse=True)
+def resolver(monkeypatch):
+    """Names are answered here: `.invalid` is unknown, `.busy` fails for now, and nobody's name server is asked."""
+    real = socket.getaddrinfo
+
+    def getaddrinfo(host, *args, **kwargs):
+        if host == "127.0.0.1":
+            return real(host, *args, **kwargs)
+        asked.append(host)
+        if str(host).endswith(".busy"):
+            raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+    asked = []
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    return asked
 
 
 @pytest.fixture

@@ -314,12 +314,14 @@ def test_encoded_content_is_taken_as_it_is(get, server, body):
     get(server.at(PATH, whole(body, Content_Encoding="x-gzip")))
 
 
-def test_nobody_listens_and_nobody_knows_the_host(get):
+def test_nobody_listens_and_nobody_knows_the_host(get, resolver):
     gone = LyingServer()
     gone.close()
-    said = refusal(get, gone.url(PATH), "http://nobody.invalid/x")
+    said = refusal(get, gone.url(PATH), "http://nobody.invalid/x", "http://name.busy/x")
     assert f"{gone.url(PATH)}: connection refused" in said
-    assert "http://nobody.invalid/x: the host name does not resolve" in said
+    assert "http://nobody.invalid/x: the host name does not resolve: Name or service not known\n" in said
+    assert "http://name.busy/x: the host name does not resolve: Temporary failure in name resolution after 4" in said
+    assert resolver == ["nobody.invalid"] + ["name.busy"] * 4
 
 
 def test_the_environments_proxy_is_used(get, server, body, monkeypatch):
