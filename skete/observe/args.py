@@ -216,17 +216,17 @@ def _entries(call, at):
         return address(start)
     position, end = 0, min(call.result, call.words[at + 1], 1 << 20)
     while position < end:
-        length = call.read(start + position + 16, 2)
-        if length is None or not any(length):
+        length = int.from_bytes(call.read(start + position + 16, 2) or b"", "little")
+        if length < 24:     # no record is shorter than its head: this is not what getdents64 wrote
             break
-        position += int.from_bytes(length, "little")
+        position += length
         count += 1
     return f"{address(start)} /* {count} entries */"
 
 
 def fd_set(call, addr, nfds):
-    """The members of a set below nfds."""
-    nfds = min(nfds, 8192)
+    """The members of a set below nfds, and below FD_SETSIZE."""
+    nfds = min(nfds, 1024)
     if not addr or nfds < 0:
         return address(addr)
     data = call.read(addr, (nfds + 63) // 64 * 8)

@@ -144,7 +144,7 @@ class Strace(Observer):
         elif -4096 < result < 0:
             answer = error(result)
         else:
-            form = RESULTS.get(call.spec[1]) if call.done else None
+            form = RESULTS.get(call.spec[1]) if result >= 0 else None
             answer = form(call) if form else str(result)
         if self.spent:
             took = (time.monotonic_ns() - call.begun) // 1000

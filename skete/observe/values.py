@@ -49,8 +49,8 @@ class Call:
 
     @property
     def failed(self) -> bool:
-        """Whether no result came, or an errno."""
-        return self.result is None or -4096 < self.result < 0
+        """Whether no result came, or a negative one: nothing was written that could be shown."""
+        return self.result is None or self.result < 0
 
     def read(self, addr: int, length: int) -> bytes | None:
         """Guest memory, or None where it cannot be read in full."""

@@ -47,6 +47,7 @@ def recorded(tmp_path_factory):
     program = folder / "calls"
     built = subprocess.run(["cc", "-static", "-O1", "-w", "-o", program, SOURCE], capture_output=True, text=True)
     if built.returncode:
+        assert "cannot find -l" in built.stderr, built.stderr
         pytest.skip(f"cannot link a static program here: {built.stderr[-200:]}")
     master, slave = pty.openpty()
     try:
