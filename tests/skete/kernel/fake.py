@@ -1,4 +1,4 @@
-"""An engine over a bytearray: skete/engine.py's roles without a processor. Guest "code" is a script of traps.
+"""An engine over plain memory: skete/engine.py's roles without a processor. Guest "code" is a script of traps.
 
     machine = Machine()                         # kernel, a process with one task, 64 KiB of memory mapped at DATA
     machine.call(task, NR, a, b, ...)           # -> rax, or the marker WAITING / GONE
@@ -6,6 +6,8 @@
 
 Nothing runs by itself: a vcpu that was resumed is "in the guest" until the test serves its next trap.
 """
+import mmap
+
 from skete.engine import PAGE, AddressSpace, Engine, Fault, Kicked, Regs, Syscall, Vcpu
 from skete.kernel.config import Config
 from skete.kernel.kernel import Kernel
@@ -109,7 +111,8 @@ class FakeEngine(Engine):
     name = "fake"
 
     def __init__(self, size: int = 64 << 20, user_range=(0x1_0000, 0x7fff_ffff_f000), reserved=()):
-        self.memory = bytearray(size)
+        # Not a bytearray: this one is zero without being written, and can be made so again.
+        self.memory = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
         self.ram = memoryview(self.memory)
         self.user_range, self.reserved = user_range, list(reserved)
         self.discarded = []
@@ -117,11 +120,7 @@ class FakeEngine(Engine):
     def discard(self, frame, length):
         _whole(frame, length)
         self.discarded.append((frame, length))
-        # A whole 64 MiB of zeros costs more than most tests: clear only what somebody has written.
-        for at in range(frame, frame + length, 1 << 20):
-            end = min(at + (1 << 20), frame + length)
-            if self.memory.count(0, at, end) != end - at:
-                self.ram[at:end] = bytes(end - at)
+        self.memory.madvise(mmap.MADV_DONTNEED, frame, length)
 
     def space(self):
         return FakeSpace(self)
