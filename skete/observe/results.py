@@ -8,7 +8,7 @@ from skete.observe.flags import table
 from skete.observe.structs import STRUCTS
 from skete.observe.values import bits, choice, i32, mode, number, signal_name, stamp
 
-__all__ = ["RESULTS"]
+__all__ = ["RESULTS", "interrupted"]
 
 _POLLFD = Struct("<ihh")
 
@@ -90,3 +90,16 @@ RESULTS = {
     "octal": lambda call: mode(call.result), "poll": _poll, "select": _select, "fcntl": _fcntl, "prctl": _prctl,
     "sched": _sched, "membarrier": _membarrier, "time": _time, "signal": _signal, "persona": _persona,
 }
+
+# Calls that answer EINTR only when a signal's handler has run. Inside Linux they then return a code by which the way
+# back to user space decides whether to restart them, and that code is what a tracer sees.
+_RESTARTBLOCK = frozenset((7, 35, 202, 230))            # poll nanosleep futex clock_nanosleep
+_RESTARTNOHAND = frozenset((23, 34, 130, 270, 271))     # select pause rt_sigsuspend pselect6 ppoll
+TIMER_ABSTIME = 1
+
+
+def interrupted(nr: int, words: tuple) -> int:
+    """What strace sees of a call that is about to return EINTR."""
+    if nr in _RESTARTNOHAND or nr == 230 and words[1] & TIMER_ABSTIME:
+        return -514
+    return -516 if nr in _RESTARTBLOCK else -4

@@ -17,7 +17,7 @@ import time
 
 from skete.abi.syscalls import NAMES
 from skete.observe.observer import Observer
-from skete.observe.results import RESULTS
+from skete.observe.results import RESULTS, interrupted
 from skete.observe.signals import siginfo
 from skete.observe.specs import compiled
 from skete.observe.values import LATER, LATER_BARE, Call, error, signal_name
@@ -27,7 +27,7 @@ __all__ = ["Strace"]
 COLUMN = 40                 # where the ``=`` stands, counted from 0, prefix included
 FORKS = frozenset((56, 57, 58, 435))        # clone fork vfork clone3: a result is a new thread
 SIGRETURN = 15
-ERESTARTSYS = -512
+EINTR, ERESTARTSYS = -4, -512
 
 
 class Strace(Observer):
@@ -77,6 +77,8 @@ class Strace(Observer):
             call.result = self._restored(call) if nr == SIGRETURN else None
         else:
             call.result = result if result.__class__ is int else ERESTARTSYS
+            if result == EINTR:
+                call.result = interrupted(nr, words)
         if self._open is not call:
             self._start(task.tid, f"<... {call.name} resumed>")
         self._finish(call, self._arguments(call) + ")")

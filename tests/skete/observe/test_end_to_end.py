@@ -51,6 +51,43 @@ int main(void)
 }
 """
 
+INTERRUPTED = """
+#include <linux/futex.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/select.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <time.h>
+#include <unistd.h>
+static void caught(int signo) { }
+int main(void)
+{
+	struct itimerval soon = { { 0, 0 }, { 0, 20000 } };
+	struct timespec second = { 1, 0 }, left;
+	struct timeval value = { 1, 0 };
+	sigset_t none = { 0 };
+	int word = 0, fds[2];
+
+	signal(SIGALRM, caught);
+	pipe(fds);
+#define INTERRUPT(call) (setitimer(ITIMER_REAL, &soon, 0), call)
+	INTERRUPT(syscall(SYS_pause));
+	INTERRUPT(syscall(SYS_rt_sigsuspend, &none, 8));
+	INTERRUPT(syscall(SYS_nanosleep, &second, 0));
+	INTERRUPT(syscall(SYS_poll, 0, 0, 1000));
+	INTERRUPT(syscall(SYS_futex, &word, FUTEX_WAIT, 0, &second));
+	clock_gettime(CLOCK_MONOTONIC, &left);
+	left.tv_sec++;
+	INTERRUPT(syscall(SYS_clock_nanosleep, CLOCK_MONOTONIC, TIMER_ABSTIME, &left, 0));
+	soon.it_interval.tv_usec = 0;
+	siginterrupt(SIGALRM, 1);
+	INTERRUPT(read(fds[0], &word, 4));
+	return 0;
+}
+"""
+
 
 @pytest.fixture(scope="module")
 def traced(tmp_path_factory):
@@ -120,3 +157,11 @@ def test_threads_and_signals_print_the_same_events(traced):
     events = [[line for line in lines if not line.startswith(("clone", "[pid"))] for lines in events]
     assert events[1] == events[0]
     assert any(line.startswith("--- SIGSEGV") for line in events[1])
+
+
+def test_interrupted_calls_print_the_same_lines(traced):
+    theirs, ours = [of_main_part(lines, "pipe") for lines in traced(INTERRUPTED)]
+    wanted = re.compile(r"pause|rt_sigsuspend|nanosleep|poll|futex|read|---|rt_sigreturn")
+    theirs, ours = [[re.sub(r"tv_n?sec=(\d{1,10}|ID)", "TIME", line) for line in lines if wanted.match(line)]
+                    for lines in (theirs, ours)]
+    assert ours == theirs

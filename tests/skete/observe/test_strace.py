@@ -157,7 +157,8 @@ def test_death_by_signal():
 @pytest.mark.parametrize("result, shown", [
     (Restart, "? ERESTARTSYS (To be restarted if SA_RESTART is set)"),
     (-516, "? ERESTART_RESTARTBLOCK (Interrupted by signal)"),
-    (-4, "-1 EINTR (Interrupted system call)"),
+    (-4, "? ERESTARTNOHAND (To be restarted if no handler)"),
+    (-11, "-1 EAGAIN (Resource temporarily unavailable)"),
     (-95, "-1 EOPNOTSUPP (Operation not supported)"),
     (-4000, "-1 (errno 4000)"),
     (None, "?"),
