@@ -2,7 +2,8 @@
 
 The archive is unpacked in a workspace, every patch of the series is applied there with patch(1), and the whole tree is packed
 as OUTPUT, whose members lie below NAME and bear the day of the newest file in the archive (or SOURCE_DATE_EPOCH). A patch
-that does not apply ends the step with the patch, the file and the reject.
+that does not apply ends the step with the patch, the file and the reject. One that would apply with fuzz does not: it may
+be in the wrong place; one series fits several releases because lines may have moved.
 """
 from __future__ import annotations
 
@@ -33,7 +34,7 @@ def read_series(series: Path) -> list[tuple[Path, str]]:
 def apply(patch: Path, strip: str, tree: Path, place: str) -> None:
     """Apply one patch to `tree`. Failure, with what was rejected, where a hunk does not fit. `place`: "2 of 4"."""
     done = subprocess.run(
-        ["patch", strip, "--batch", "--forward", "--no-backup-if-mismatch", "-d", str(tree), "-i", str(patch.resolve())],
+        ["patch", strip, "--batch", "--forward", "--fuzz=0", "--no-backup-if-mismatch", "-d", str(tree), "-i", str(patch.resolve())],
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", env={**os.environ, "LC_ALL": "C"})
     if done.returncode == 0:
         return

@@ -27,7 +27,7 @@ def ending(status: dict) -> str:
             name = signal.Signals(status["code"]).name
         except ValueError:
             name = "no signal that we know"
-        return f"killed by signal {status['code']} ({name})"
+        return f"was killed by signal {status['code']} ({name})"
     return f"ended with status {status['code']}"
 
 
@@ -65,7 +65,7 @@ def objection(expect: dict, output: Path, result: Path) -> str | None:
     said = json.loads(result.read_text())
     printed = output.read_bytes()
     if said["exit_status"] != expect["status"]:
-        return f"it {ending(said['status'])}, expected was {expect['status']}; its last words:{last_words(printed)}"
+        return f"it {ending(said['status'])}, expected was status {expect['status']}; its last words:{last_words(printed)}"
     match expect["kind"]:
         case "golden":
             return difference(Path(expect["file"]).read_bytes(), printed, expect["file"])
