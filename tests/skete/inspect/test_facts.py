@@ -136,3 +136,18 @@ def test_it_runs_without_site_too(compiled):
     done = subprocess.run([sys.executable, "-I", "-S", "-c", code, str(tree), program], capture_output=True, text=True,
                           timeout=60)
     assert (done.returncode, done.stderr) == (0, "") and done.stdout == table(inspect(program)) + "\n"
+
+
+@pytest.mark.parametrize("flags", [[], ["-static-pie"]], ids=["static", "static-pie"])
+def test_what_our_toolchain_links(sysroot, tmp_path, flags):
+    """The checks that the build makes of every app: static, marked, without a vDSO name or a text relocation."""
+    (tmp_path / "hello.c").write_text(HELLO)
+    program = str(tmp_path / "hello")
+    done = subprocess.run([str(sysroot / "bin" / "skete-gcc"), *flags, "-o", program, str(tmp_path / "hello.c")],
+                          capture_output=True, text=True, timeout=60)
+    if done.returncode and flags:
+        pytest.skip(f"the wrapper links no {flags[0]}")
+    facts = inspect(program)
+    assert facts["static"] and facts["starts"] and facts["note"]["libc"] == "musl", done.stderr
+    assert facts["pie"] == bool(flags)
+    assert (facts["vdso"], facts["text_relocations"], facts["exec_stack"]) == ([], [], False)

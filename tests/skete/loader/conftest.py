@@ -73,7 +73,8 @@ def linux(tmp_path):
         path.write_bytes(data)
         path.chmod(0o755)
         try:
-            done = subprocess.run([str(path)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, timeout=10)
+            done = subprocess.run([str(path)], cwd=tmp_path, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                  timeout=10)
         except OSError as e:
             return "refused", e.errno
         return done.returncode, done.stdout

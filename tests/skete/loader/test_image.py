@@ -1,4 +1,5 @@
 """Placing a program: pyelftools agrees with what we read, and Linux with what we refuse and map."""
+import errno
 import mmap
 import os
 import random
@@ -383,3 +384,31 @@ def test_no_mutation_gets_more_than_a_load_error(compiled, data):
         assert 0x1_0000 <= m.start and m.start + m.length <= 1 << 46
         assert not (m.start < 0x2000_0000 and m.start + m.length > 0x1000_0000)
     assert any(m.start <= loaded.entry < m.start + m.length and m.prot & mmap.PROT_EXEC for m in loaded.mappings)
+
+
+def mutated(image, seed):
+    """One or two fields of the tables changed to values that tempt."""
+    rng, image = random.Random(seed), bytearray(image)
+    for _ in range(rng.randint(1, 2)):
+        width = rng.choice([1, 2, 4, 8])
+        at = rng.randrange(16 // width, (64 + 56 * 8) // width) * width
+        value = rng.choice([0, 1, 7, 0xFFF, 0x1000, PAGE << 35, -1, -PAGE, rng.getrandbits(30), rng.getrandbits(64)])
+        image[at:at + width] = (value & (1 << 8 * width) - 1).to_bytes(width, "little")
+    return bytes(image)
+
+
+@pytest.mark.parametrize("seeds", [range(n, n + 20) for n in range(0, 100, 20)], ids=lambda seeds: f"from {seeds[0]}")
+def test_refuses_nothing_that_linux_runs(compiled, linux, seeds):
+    """And takes nothing that execve(2) refuses. What we refuse on purpose is in BROKEN, as LINUX_RUNS."""
+    with open(PROGRAMS["glibc"](compiled), "rb") as f:
+        sound = f.read()
+    for seed in seeds:
+        data = mutated(sound, seed)
+        status, answer = linux(data)
+        try:
+            load(data, "guest")
+        except LoadError as e:
+            words = str(e)
+            assert status != 0 or any(w in words for w in ("overlaps", "is big-endian", "ELF class", "x32")), words
+        else:
+            assert status != "refused" or answer == errno.ENOMEM, f"mutation {seed}"
