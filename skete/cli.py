@@ -4,6 +4,8 @@ from __future__ import annotations
 import os
 import sys
 
+from skete.options import parse
+
 __all__ = ["main"]
 
 #: exit status when the monitor itself failed, as env(1), timeout(1) and docker have it
@@ -13,64 +15,12 @@ FAILED = 125
 def main(argv: list) -> int:
     """Run one command. The exit status: for `run` the guest's own, 128+n for death by signal n, 124 for a
     timeout; 125 when skete itself failed, 2 for a command line that it does not understand."""
-    import argparse
-    parser = argparse.ArgumentParser(
-        prog="skete", description="Run static Linux programs under a monitor that serves their every system call.")
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    _run_parser(commands)
-    table = commands.add_parser("syscalls", help="print the system calls, and what each leaves out")
-    table.add_argument("filter", nargs="?", help="only calls whose name contains this")
-    table.add_argument("--json", action="store_true", help="machine-readable")
-    table.add_argument("--markdown", action="store_true", help="as docs/syscalls.md has it")
-    inspect = commands.add_parser("inspect", help="say what a program is, and whether it can run here")
-    inspect.add_argument("program", metavar="PROG")
-    inspect.add_argument("--json", action="store_true", help="machine-readable")
-    options = parser.parse_args(argv)
+    options = parse(argv)
     try:
         return {"run": _run, "syscalls": _syscalls, "inspect": _inspect}[options.command](options)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)    # the reader has gone; nothing more to flush there
         return 128 + 13
-
-
-def _run_parser(commands) -> None:
-    import argparse
-    run = commands.add_parser(
-        "run", help="run a program", usage="skete run [OPTION...] PROG [ARG...]",
-        description="Run PROG, a static ELF file, under the monitor. What comes after PROG is the program's own. "
-                    "It sees no file, no environment and no memory of the host but what is granted here.")
-    run.add_argument("--engine", default="process", metavar="NAME", help="what executes it (default: process)")
-    run.add_argument("--mount", action="append", default=[], metavar="HOST:GUEST[:ro]",
-                     help="let it see a host file or folder at a guest path; may be repeated")
-    run.add_argument("--env", action="append", default=[], metavar="K=V",
-                     help="set a variable of its environment; K alone takes the host's value")
-    run.add_argument("--cwd", default="/", metavar="DIR", help="guest folder it starts in (default: /)")
-    run.add_argument("--timeout", type=_positive, metavar="S", help="end it after S seconds, with status 124")
-    run.add_argument("--memory", type=_size, metavar="SIZE", help="limit of its private memory: 512M, 2G")
-    run.add_argument("--trace", action="store_true", help="print its system calls on stderr as strace would")
-    run.add_argument("--trace-file", metavar="FILE", help="the same into FILE")
-    run.add_argument("--stats", action="store_true", help="print a table of its system calls at the end")
-    run.add_argument("--json", metavar="FILE", help="write what became of it to FILE")
-    run.add_argument("program", metavar="PROG")
-    run.add_argument("args", metavar="ARG", nargs=argparse.REMAINDER)
-
-
-def _positive(text: str) -> float:
-    value = float(text)
-    if not 0 < value < 1e9:
-        raise ValueError(text)
-    return value
-
-
-def _size(text: str) -> int:
-    number, factor = text, 1
-    for power, unit in enumerate("KMGT", 1):
-        if text[-1:].upper() == unit:
-            number, factor = text[:-1], 1 << 10 * power
-    value = int(float(number) * factor)
-    if value <= 0:
-        raise ValueError(text)
-    return value
 
 
 def _say(text: str) -> None:

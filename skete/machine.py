@@ -120,13 +120,20 @@ class Machine:
             kernel.observers.extend(self.observers)
             kernel.handlers.update(self._handlers)
             namespace = Namespace([Mount.parse(text) for text in self.mounts])
-            files, fs = open_files(namespace, self.stdio, os.fsencode(self.cwd))
+            files, fs = self._files(namespace, open_files)
             kernel.start(image, self.argv, self.envp, files, fs)
             status = monitor.run(engine, kernel, self.timeout_s)
         finally:
             guest_s = engine.close() / 1e9
             kernel.close()
         return self._result(kernel, status, monotonic() - started, guest_s, process_time() - used)
+
+    def _files(self, namespace, open_files) -> tuple:
+        try:
+            return open_files(namespace, self.stdio, os.fsencode(self.cwd))
+        except OSError as error:
+            raise ValueError(f"the program cannot start in {self.cwd!r}: {os.strerror(error.errno)} in what was "
+                             "mounted; grant it with --mount HOST:GUEST") from None
 
     def _result(self, kernel, status: tuple, wall_s: float, guest_s: float, monitor_s: float) -> Result:
         result = Result()

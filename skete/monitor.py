@@ -5,6 +5,7 @@ terminal sends to skete is meant for the guest.
 """
 from __future__ import annotations
 
+import gc
 import os
 from time import monotonic
 
@@ -24,6 +25,8 @@ def run(engine, kernel, timeout_s: float | None = None) -> tuple:
     """
     deadline = None if timeout_s is None else monotonic() + timeout_s
     scheduler = kernel.scheduler
+    gc.freeze()         # what has been imported stays
+    gc.enable()
     with _HostSignals(kernel) as signals:
         while kernel.status is None:
             if signals.arrived:
