@@ -21,8 +21,9 @@ class Observer:
 
     def left(self, task, nr: int, words: tuple, result) -> None:
         """The call is over. result: rax as a signed int (an errno is negative); None where it has none (rt_sigreturn,
-        execve: the registers are new); skete.kernel.outcome.Restart where a signal interrupts it and Linux would say
-        ERESTARTSYS. A call that ends its thread never gets here: see :meth:`exited`."""
+        execve: the registers are new; exit, exit_group: there is no return); skete.kernel.outcome.Restart where a signal
+        interrupts it and Linux would say ERESTARTSYS. A thread that another one ends never gets here: see
+        :meth:`exited`."""
 
     def signalled(self, task, signo: int, info) -> None:
         """A signal is about to be taken: a handler, or what it does by default. info: kernel.siginfo.SigInfo."""

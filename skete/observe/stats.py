@@ -53,7 +53,7 @@ class Stats(Observer):
             count[2] += perf_counter_ns() - since[1]
 
     def exited(self, task, status: tuple) -> None:
-        """The thread is no more. The call that ended it is not counted, as strace does not."""
+        """The thread is no more. The call that it was in, if another thread ended it, did not return: not counted."""
         self._since.pop(task.tid, None)
 
     def as_dict(self) -> dict:
