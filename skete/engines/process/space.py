@@ -27,7 +27,12 @@ _RESP = struct.Struct(seccomp.RESP)
 
 class ProcessSpace(AddressSpace):
     """Orders queue up here and go out with the next answer to any thread of this space: the one being
-    served, since the monitor serves one trap at a time and resumes it last."""
+    served, since the monitor serves one trap at a time and resumes it last.
+
+    A thread carries its orders out when the host runs it. So a range that one thread is to unmap may be given
+    to another, whose mapping the late munmap would then remove. Hence a thread that unmaps, where there are
+    others, rings once more when it has done so (``releasing``), and until then answers that carry changes of
+    the address space are held back (``held``). All other answers go out."""
 
     def __init__(self, engine, stub: str):
         self.engine = engine
@@ -42,6 +47,9 @@ class ProcessSpace(AddressSpace):
         self.vcpus = [None] * MAX_SLOTS
         self.by_tid = {}
         self.orders = []
+        self.releasing = None           # the vcpu that has an munmap to carry out
+        self.threads = 0                # started and not told to end
+        self.held = []                  # vcpus whose answers wait for that, in their order
         self.rusage = None              # of the dead process
         self.dead = False
 
@@ -63,6 +71,7 @@ class ProcessSpace(AddressSpace):
             return self._first(regs, fs_base)
         vcpu = ProcessVcpu(self, self._free_slot())
         self.vcpus[vcpu.base // SLOT_SIZE] = vcpu
+        self.threads += 1
         vcpu._fs_base = fs_base
         frame = vcpu.build_frame(regs, parent.fpu())
         tid_at = vcpu.address + SLOT_TID
@@ -74,6 +83,7 @@ class ProcessSpace(AddressSpace):
         self.listener = spawn.listener(self.pid, self._channel)
         vcpu = ProcessVcpu(self, 0)
         self.vcpus[0] = vcpu
+        self.threads = 1
         self.restorer, listener = self.engine.hello(self, vcpu)
         # FD_CHANNEL has to be gone before guest code runs: see install() in stub.c. The others are of no use there.
         self.orders[:0] = [(_NR_CLOSE, FD_CHANNEL), (_NR_CLOSE, FD_SLOTS), (_NR_CLOSE, listener)]
@@ -92,6 +102,27 @@ class ProcessSpace(AddressSpace):
         raise OSError(errno.EAGAIN, f"{MAX_SLOTS} threads")
 
     # ---- answers ----
+
+    def may_change(self, vcpu: ProcessVcpu, changes: list) -> bool:
+        """Whether these orders may go out to this thread now; if not, they do when it is their turn."""
+        if self.releasing is not None:
+            self.held.append(vcpu)
+            return False
+        if not vcpu.ended and any(order[0] == _NR_MUNMAP for order in changes) and self.threads > 1:
+            self.releasing = vcpu
+        return True
+
+    def released(self) -> None:
+        """The munmap is done: send what was held back, up to and including the next one that unmaps."""
+        self.releasing = None
+        held, self.held = self.held, []
+        for vcpu in held:
+            if self.may_change(vcpu, vcpu.waiting):
+                vcpu.resume_orders()
+                if vcpu.kicked:
+                    vcpu.kicked = False
+                    self.engine.kick(vcpu)
+
 
     def answer(self, vcpu: ProcessVcpu) -> None:
         """The slot holds what the gate is to do: wake it."""

@@ -35,6 +35,7 @@ class ProcessVcpu(Vcpu):
         self.reply = (ACTION_KEEP, 0, 0)            # what to do after all of them
         self.expected = []                          # orders handed out and not yet seen at the doorbell, last first
         self.start = None                           # registers to start with, until the space's first thread runs
+        self.kicked = False                         # while its answer is held back; see ProcessSpace
         self.ended = False                          # it has been told to exit; the slot is free when host_tid is 0
         self._fs_base = self._gs_base = 0
 
@@ -99,9 +100,9 @@ class ProcessVcpu(Vcpu):
     # ---- going on ----
 
     def resume(self, result: int | None = None) -> None:
-        orders = 0
-        if self.orders or self.space.orders:
-            self.waiting = self.space.orders + self.orders
+        changes = self.space.orders
+        if self.orders or changes:
+            self.waiting = changes + self.orders
             self.space.orders = []
             self.orders = []
         if result is not None:
@@ -111,21 +112,21 @@ class ProcessVcpu(Vcpu):
         else:
             reply = ACTION_FRAME, 0, self.build_frame(self.start, b"")
             self.start = None
-        if self.waiting:
-            orders, reply = self._hand_out(reply)
-        _REPLY.pack_into(self.slots, self.base + SLOT_ACTION, reply[0], reply[1], orders, reply[2])
-        self.space.answer(self)
+        self.reply = reply
+        if not changes or self.space.may_change(self, changes):
+            self.resume_orders()
 
     def resume_orders(self) -> None:
-        """The gate has carried out what it had and asks for the rest."""
-        orders, reply = self._hand_out(self.reply)
+        """Give the gate its orders, or the rest that it asks for, and what to do after them."""
+        orders, reply = self._hand_out(self.reply) if self.waiting or self.space.releasing is self else (0, self.reply)
         _REPLY.pack_into(self.slots, self.base + SLOT_ACTION, reply[0], reply[1], orders, reply[2])
         self.space.answer(self)
+        if not orders and self.space.releasing is self:
+            self.space.released()
 
     def _hand_out(self, reply: tuple) -> tuple:
         """Write as many orders as fit into the slot; (how many, what to do after them)."""
         now, self.waiting = self.waiting[:MAX_ORDERS], self.waiting[MAX_ORDERS:]
-        self.reply = reply
         at = self.base + SLOT_ORDER_LIST
         handed = []
         for order in now:
@@ -135,7 +136,8 @@ class ProcessVcpu(Vcpu):
             at += ORDER_SIZE
         handed.reverse()
         self.expected = handed
-        return len(handed), ((ACTION_MORE, 0, 0) if self.waiting else reply)
+        more = self.waiting or handed and self.space.releasing is self
+        return len(handed), ((ACTION_MORE, 0, 0) if more else reply)
 
     def build_frame(self, regs: Regs, fpu: bytes) -> int:
         """Write a signal frame with these registers into the slot; its guest address."""
@@ -149,12 +151,15 @@ class ProcessVcpu(Vcpu):
         return address
 
     def kick(self) -> None:
-        if self.notification is None:
+        if self in self.space.held:
+            self.kicked = True          # for when it gets its answer
+        elif self.notification is None:
             self.space.engine.kick(self)
 
     def end(self) -> None:
         self.orders.append((_NR_EXIT, 0))
         self.ended = True
+        self.space.threads -= 1
         self.resume()
 
     def cpu_ns(self) -> int:
