@@ -16,7 +16,7 @@ from skete.kernel.files import calls_attr, calls_fd, calls_io, calls_open, calls
 from skete.kernel.files.fdtable import FdTable
 from skete.kernel.files.fs import Fs
 from skete.kernel.files.mounts import Mount, Namespace
-from skete.kernel.files.stdio import stdio
+from skete.kernel.files.inherited import stdio
 
 __all__ = ["ROWS", "FdTable", "Fs", "Mount", "Namespace", "open_files", "stdio"]
 

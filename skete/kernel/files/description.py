@@ -10,7 +10,7 @@ Everything that can make a guest wait has a host descriptor to wait on, in
 """
 from __future__ import annotations
 
-from errno import EBADF, EINVAL, ENODEV, ENOTDIR, ENOTTY, EOPNOTSUPP, ESPIPE
+from errno import EBADF, EINVAL, ENODEV, ENOENT, ENOTDIR, ENOTTY, EOPNOTSUPP, ESPIPE
 
 from skete.abi.fcntl import O_ACCMODE, O_APPEND, O_CREAT, O_EXCL, O_NOCTTY, O_PATH, O_RDWR, O_TRUNC, O_WRONLY, \
     O_CLOEXEC, SETFL_MASK
@@ -89,6 +89,10 @@ class Description:
     def stat(self):
         """An os.stat_result, or what has its fields."""
         raise NotImplementedError
+
+    def readlink(self) -> bytes:
+        """The text of a link that was opened with O_PATH and O_NOFOLLOW. ENOENT for all else"""
+        raise OSError(ENOENT, "no symbolic link")
 
     def statfs(self) -> tuple:
         """The fields of abi.stat.STATFS."""

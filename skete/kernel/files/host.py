@@ -139,6 +139,9 @@ class HostPath(Description):
         else:
             os.close(self.host_fd)
 
+    def readlink(self) -> bytes:
+        return os.readlink(b"", dir_fd=self.host_fd)
+
     @property
     def node(self):
         if self.directory is None:

@@ -106,14 +106,14 @@ class Namespace:
 
     table:     {path: Mount};  a path is a tuple of bytes, () the root
     below:     {path: names}, for every path that leads to a mount
-    terminal:  the Terminal that /dev/tty is, or None
+    terminal:  the Terminal that /dev/tty is, or None; dropped with the namespace
     task:      who walks now, for the trees that show everybody something else. One thread, one call at a time.
     held:      directories that outlive a walk: working directories, open ones. A rename keeps their paths true.
     """
 
-    def __init__(self, mounts: list = (), terminal=None):
+    def __init__(self, mounts: list = ()):
         self.table, self.below, self.held = {}, {}, set()
-        self.terminal, self.task = terminal, None
+        self.terminal = self.task = None
         self.made_ns = time_ns()
         self._inodes = {}
         self._missing = BuiltIn(b"/", _Missing, TMPFS_MAGIC)
@@ -228,7 +228,10 @@ class Namespace:
                 node.path = new + node.path[len(old):]
 
     def close(self) -> None:
-        """Free what the mounts hold on the host."""
+        """Free what this holds on the host."""
+        if self.terminal is not None:
+            self.terminal.drop()
+            self.terminal = None
         for mount in self.table.values():
             mount.close()
         self.table.clear()

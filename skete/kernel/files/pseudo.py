@@ -6,7 +6,7 @@ who asks: every method gets the task.
 """
 from __future__ import annotations
 
-from errno import EACCES, EEXIST, EINVAL, EISDIR, ELOOP, ENOENT, ENOTDIR
+from errno import EACCES, EEXIST, EINVAL, EISDIR, ELOOP, ENOENT, ENOTDIR, EROFS
 
 from skete.abi.fcntl import O_ACCMODE, O_CREAT, O_DIRECTORY, O_EXCL, O_PATH, SEEK_CUR, SEEK_END, SEEK_SET
 from skete.abi.stat import DT_CHR, DT_DIR, DT_LNK, DT_REG, S_IFCHR, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG, ST_VALID, \
@@ -145,6 +145,8 @@ class PseudoDirectory(Directory):
                 yield name, self.mount.namespace.inode(path), _KINDS[entry.mode & S_IFMT]
 
     def open(self, task, name: bytes, flags: int, mode: int, st) -> Description:
+        if st is None:
+            raise OSError(EROFS, "nothing can be made here")
         entry = self._find(name)
         path = self.path if name == b"." else self.path + (name,)
         if flags & O_CREAT and flags & O_EXCL:

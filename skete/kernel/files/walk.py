@@ -74,7 +74,8 @@ def walk_from(namespace, node: Directory, path: bytes, follow: bool = True, pare
                     node = _replace(node, namespace.step(node, name, at))
                     continue
                 except NotADirectoryError:
-                    pass
+                    if at in namespace.table:
+                        raise       # a mounted file
             # It is a link, or not a directory: readlink tells.
             jump = node.jump(namespace.task, name)
             if jump is not None:

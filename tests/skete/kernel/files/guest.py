@@ -7,11 +7,7 @@ from tests.skete.kernel.fake import DATA, DATA_SIZE, WAITING, FakeEngine, Machin
 from skete.abi.fcntl import AT_FDCWD
 from skete.abi.stat import DIRENT64, STAT
 from skete.abi.syscalls import NUMBERS
-from skete.kernel.files import ROWS, Mount, Namespace, open_files
-from skete.kernel.table import SYSCALLS
-
-for row in ROWS:
-    SYSCALLS.setdefault(row.nr, row)
+from skete.kernel.files import Mount, Namespace, open_files
 
 #: Guest memory for results and data, and (from NAMES on) for paths.
 BUFFER, NAMES, UNMAPPED = DATA, DATA + 0x8000, 0x1000
@@ -33,6 +29,7 @@ class Guest:
         self.files.close_all()
         self.fs.close()
         self.namespace.close()
+        self.machine.kernel.scheduler.close()
 
     def string(self, text) -> int:
         """The address of a string in guest memory."""

@@ -86,7 +86,7 @@ CALLS = [
     ("readlink", "@/file", "x", 10), ("readlink", "@/no", "x", 10), ("readlink", "@/link", "x", 0), ("readlink", "", "x", 1),
     ("readlink", "@/link/", "x", 10), ("readlink", "@/dirlink/", "x", 10),
     ("statx", D, "@/file", 0x6000, 0x7ff, "x"), ("statx", D, "@/file", 1, 0x7ff, "x"),
-    ("newfstatat", D, "@/file", "x", 1), ("newfstatat", D, "", "x", 0), ("linkat", D, "", D, "@/new", AT_EMPTY_PATH),
+    ("newfstatat", D, "@/file", "x", 1), ("newfstatat", D, "", "x", 0), ("linkat", D, "", D, "@/new", 0),
 ]
 
 
