@@ -112,7 +112,8 @@ def _pollfd(call, addr):
     entry = call.unpack(_POLLFD, addr)
     if entry is None:
         return None
-    return f"{{fd={entry[0]}}}" if entry[0] < 0 else f"{{fd={entry[0]}, events={bits(table('POLL'), entry[1] & 0xffff)}}}"
+    events = f", events={bits(table('POLL'), entry[1] & 0xffff)}" if entry[0] >= 0 else ""
+    return f"{{fd={entry[0]}{events}}}"
 
 
 def _pollfds(call, at):

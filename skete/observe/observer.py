@@ -20,10 +20,10 @@ class Observer:
         """The call cannot be answered yet and is put aside; may come several times before it is answered."""
 
     def left(self, task, nr: int, words: tuple, result) -> None:
-        """The call is over. result: rax as a signed int (an errno is negative); None where it has none (rt_sigreturn,
-        execve: the registers are new; exit, exit_group: there is no return); skete.kernel.outcome.Restart where a signal
-        interrupts it and Linux would say ERESTARTSYS. A thread that another one ends never gets here: see
-        :meth:`exited`."""
+        """The call is over. result: rax as a signed int, negative for an errno; None where it has none (rt_sigreturn and
+        execve make all registers new, exit and exit_group do not return); skete.kernel.outcome.Restart where a signal
+        interrupts it and Linux would say ERESTARTSYS. The call of a thread that another one ends never gets here:
+        see :meth:`exited`."""
 
     def signalled(self, task, signo: int, info) -> None:
         """A signal is about to be taken: a handler, or what it does by default. info: kernel.siginfo.SigInfo."""

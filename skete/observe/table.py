@@ -59,9 +59,9 @@ def chosen(rows: list, wanted: str) -> list:
 
 def summary(rows: list) -> str:
     """``362 calls: 120 served, 14 partly, 3 refused, 225 not served``"""
-    counts = [(state, len([row for row in rows if row[2] == state])) for state in STATES]
-    return f"{len(rows)} call{'' if len(rows) == 1 else 's'}: " + ", ".join([f"{count} {state}" for state, count in counts
-                                                                            if count])
+    counts = [(len([row for row in rows if row[2] == state]), state) for state in STATES]
+    shown = ", ".join([f"{count} {state}" for count, state in counts if count])
+    return f"{len(rows)} call{'' if len(rows) == 1 else 's'}: {shown}"
 
 
 def as_text(rows: list, width: int = 100) -> str:

@@ -1,4 +1,4 @@
-"""How the lines of several threads, of signals and of ends come together. Expected lines are strace's for such events."""
+"""How the lines of several threads, of signals and of ends come together; strace prints the expected lines."""
 import io
 import os
 
