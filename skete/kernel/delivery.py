@@ -77,8 +77,6 @@ def _handle(task, info: SigInfo, action, trap, result) -> bool:
     regs = task.vcpu.regs
     again = None
     if result is Restart:
-        for observer in task.kernel.observers:
-            observer.left(task, trap.nr, trap.words, None)
         if not action.flags & SA_RESTART:
             result = -EINTR
         elif _executed_syscall(task, regs.rip):
