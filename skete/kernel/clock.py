@@ -85,8 +85,6 @@ def clock_getres(task, clock: int, addr: int) -> int:
     if clock < 0:
         _cpu_clock(task, clock)
         resolution_ns = 1
-    elif clock in (CLOCK_REALTIME_ALARM, CLOCK_BOOTTIME_ALARM):
-        resolution_ns = 1
     elif clock <= CLOCK_TAI:
         resolution_ns = round(_host_getres(clock) * NSEC_PER_SEC)
     else:
