@@ -123,7 +123,7 @@ DEFAULTS = {
 }
 
 
-def _app(env, name: str, sources, **given) -> None:
+def _app(env, name: str, sources, /, **given) -> None:
     """env.App(name, sources, ...): see apps/README.md."""
     where = f"{env['APP']}: App({name!r})"
     unknown = sorted(set(given) - set(DEFAULTS))
@@ -154,7 +154,8 @@ def _program(env, sources: list[str], want: dict, opt: str):
     """Declare compiling and linking; return the program's node."""
     out, gcc = env["OUT"], env["TOOLCHAIN"].gcc
     defines = [f"-D{key}" if value is None else f"-D{key}={env.subst(str(value))}" for key, value in want["defines"].items()]
-    if want["newlib"] and NEWLIB.is_dir():
+    newlib = want["newlib"] if Path(env["NEWLIB"]).is_dir() else []
+    if newlib:
         defines.append("-DHAVE_NEWLIB")
     elif want["newlib"]:
         print(f"skete: {env['LABEL']}: left out, as newlib's headers are not installed (libnewlib-dev): "
@@ -171,10 +172,10 @@ def _program(env, sources: list[str], want: dict, opt: str):
     for source in sources:
         made = source in [g.target for g in want["generate"]]
         objects.append(_object(env, f"#{out}/{source}" if made else source, source))
-    if want["newlib"] and NEWLIB.is_dir():
-        newlib = env.Clone(CC=f"gcc {NEWLIB_FLAGS}", CPPPATH=[*include])
-        newlib["CCCOM"] = env.Said("$CC -o $TARGET -c $CFLAGS $CCFLAGS -fno-pie $_CCCOMCOM $SOURCE", "compile")
-        objects += [_object(newlib, source, source) for source in want["newlib"]]
+    if newlib:
+        foreign = env.Clone(CC=f"gcc {NEWLIB_FLAGS}")
+        foreign["CCCOM"] = env.Said("$CC -o $TARGET -c $CFLAGS $CCFLAGS -fno-pie $_CCCOMCOM $SOURCE", "compile")
+        objects += [_object(foreign, source, source) for source in newlib]
     env.Requires(objects, generated)
     program = env.Program(f"#{out}/{env['NAME']}", objects)
     env.Depends([*objects, program], env["TOOLCHAIN"].stamp)
