@@ -32,6 +32,7 @@ class Npb:
     """Builds programs from apps/npb in a folder of their own, each only once."""
 
     tree = NPB
+    solver = SOLVER
 
     def __init__(self, folder: Path):
         self.folder = folder
@@ -62,11 +63,17 @@ class Npb:
         assert done.returncode == 0 and not done.stderr, done.stderr
         return program
 
-    def bt(self, letter: str, width: str = "sse2", change=None, compiler: str | None = None) -> Path:
-        """BT for one class. `change(text)` may alter the generated header."""
-        needs, flags = WIDTHS[width]
+    @staticmethod
+    def width(name: str) -> list[str]:
+        """The flags for vectors of a width. Skips where the processor has none."""
+        needs, flags = WIDTHS[name]
         if not set(needs) <= processor_flags():
             pytest.skip(f"the processor has no {' '.join(needs)}")
+        return flags
+
+    def bt(self, letter: str, width: str = "sse2", change=None, compiler: str | None = None) -> Path:
+        """BT for one class. `change(text)` may alter the generated header."""
+        flags = self.width(width)
         name = f"bt-{letter}-{width}" + (f"-{change.__name__}" if change else "") + ("-other" if compiler else "")
         place = self.folder / name / "params.h"
         place.parent.mkdir(exist_ok=True)
