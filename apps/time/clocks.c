@@ -2,6 +2,8 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/time.h>
+#include <sys/times.h>
+#include <unistd.h>
 #include "../check.h"
 #include "clocks.h"
 
@@ -10,6 +12,7 @@
 #define PATIENCE_NS (30*NS_PER_S)	/* a busy machine is no failure */
 #define YEAR_2020 1577836800LL
 #define US_PER_S 1000000LL
+#define TICKS_PER_S 100LL
 
 static const struct {
 	const char *name;
@@ -126,7 +129,8 @@ static void processor_time(void)
 {
 	long long wall = now_ns(CLOCK_MONOTONIC), process = now_ns(CLOCK_PROCESS_CPUTIME_ID);
 	long long thread = now_ns(CLOCK_THREAD_CPUTIME_ID), asleep;
-	clock_t ticks = clock();
+	clock_t ticks = clock(), ticks_since, used;
+	struct tms before, after;
 	volatile unsigned long work = 0;
 	struct timespec nap = { 0, 50000000 };
 	int i;
@@ -144,10 +148,22 @@ static void processor_time(void)
 	CHECK(thread <= wall + NS_PER_S/100, "one thread used %lld ns within %lld", thread, wall);
 	CHECK(ticks >= BURN_NS/1000/2, "clock() counted %ld us", (long)ticks);
 
+	ticks_since = times(&before);
 	asleep = now_ns(CLOCK_THREAD_CPUTIME_ID);
 	CHECK_IS(nanosleep(&nap, 0), 0);
 	asleep = now_ns(CLOCK_THREAD_CPUTIME_ID) - asleep;
 	CHECK(asleep < nap.tv_nsec/2, "a sleep of %ld ns used %lld ns of the processor", nap.tv_nsec, asleep);
+
+	/* times() counts in hundredths of a second; two of them may be cut off at either end. */
+	CHECK_IS(sysconf(_SC_CLK_TCK), TICKS_PER_S);
+	ticks_since = times(&after) - ticks_since;
+	CHECK(ticks_since >= nap.tv_nsec*TICKS_PER_S/NS_PER_S - 2, "times() saw %ld ticks pass", (long)ticks_since);
+	used = after.tms_utime + after.tms_stime;
+	process = now_ns(CLOCK_PROCESS_CPUTIME_ID)*TICKS_PER_S/NS_PER_S;
+	CHECK(used >= before.tms_utime + before.tms_stime, "times() went back");
+	CHECK(used >= process - 2 && used <= process + 2, "times() counted %ld ticks, PROCESS_CPUTIME_ID %lld",
+		(long)used, process);
+	CHECK(after.tms_cutime == 0 && after.tms_cstime == 0, "times() knows of children");
 	puts("processor time: counts work, not sleep");
 }
 
