@@ -177,7 +177,7 @@ class Kernel:
                 self.current = task
                 call, trap = task.call, task.trap
                 task.call = task.trap = None
-                self._settle(task, trap, advance(call, reason), call)
+                self._settle(task, trap, advance(call, reason), call, task.told)
                 self.current = None
 
     def _observed(self, task: Task, trap):
@@ -208,7 +208,7 @@ class Kernel:
             if result.deadline_ns is not None and result.deadline_ns <= monotonic_ns() and result.host_fd < 0:
                 result = advance(call, TIMEOUT)
                 continue
-            task.call, task.trap = call, trap
+            task.call, task.trap, task.told = call, trap, told
             for observer in self.observers:
                 observer.waits(task)
             self.scheduler.block(task, result)

@@ -10,12 +10,12 @@ class Task:
     tid, name (bytes, at most 15);  process, kernel, vcpu, mm, files (descriptor table), fs (namespace, cwd, umask)
     call:    the generator of the call in progress, while it waits or stands in the scheduler's ready list
     wait:    what it waits for, while it does;  waited: what it waited for last
-    trap:    the Syscall in progress, while ``call`` is set
+    trap:    the Syscall in progress, while ``call`` is set;  told: observers know its result (it is stopped)
     notify:  something is to be done before it goes back to the guest (Linux's TIF_SIGPENDING)
     restarts: {frame address: Syscall to make again when rt_sigreturn comes from it};  again: the one it came from
     signals: its mask, pending signals and alternate stack (skete.kernel.pending.TaskSignals)
     """
-    __slots__ = ("tid", "process", "kernel", "vcpu", "mm", "files", "fs", "name", "call", "wait", "waited", "trap",
+    __slots__ = ("tid", "process", "kernel", "vcpu", "mm", "files", "fs", "name", "call", "wait", "waited", "trap", "told",
                  "notify", "dead", "signals", "clear_child_tid", "robust_list", "restarts", "again", "affinity",
                  "nice", "policy", "started_ns")
 
@@ -23,7 +23,7 @@ class Task:
         self.tid, self.process, self.vcpu, self.name = tid, process, vcpu, name
         self.kernel, self.mm, self.files, self.fs = process.kernel, process.mm, process.files, process.fs
         self.call = self.wait = self.waited = self.trap = None
-        self.notify = self.dead = False
+        self.notify = self.dead = self.told = False
         self.signals = None
         self.clear_child_tid = self.robust_list = 0
         self.restarts = {}

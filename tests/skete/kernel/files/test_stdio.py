@@ -252,3 +252,12 @@ def test_a_closed_descriptor_is_a_hole(descriptors):
     guest = Guest(fds=(fd,))
     assert guest.open("/dev/null") == 0
     guest.close()
+
+
+def test_ttyname_finds_dev_tty(terminal):
+    """What ttyname(3) does: the link of descriptor 0, and whether that is the same file."""
+    guest, master, slave = terminal
+    name = guest.readlink("/proc/self/fd/0")
+    by_name, by_descriptor = guest.stat(name), os.fstat(slave)
+    assert (by_name.dev, by_name.ino, by_name.rdev) == (
+        by_descriptor.st_dev, by_descriptor.st_ino, by_descriptor.st_rdev)
