@@ -200,5 +200,5 @@ ROWS = (
     Row(73, flock, (FD, I32), "waits by polling"),
     Row(217, getdents64, (FD, ADDR, U32)),
     Row(292, dup3, (FD, FD, I32)),
-    Row(436, close_range, (U32, U32, U32)),
+    Row(436, close_range, (U32, U32, U32), "CLOSE_RANGE_UNSHARE leaves the threads of one process sharing"),
 )

@@ -27,10 +27,13 @@ def read(task, fd: int, addr: int, count: int):
 def write(task, fd: int, addr: int, count: int):
     """write(2): bytes moved. EBADF EFAULT EPIPE EAGAIN ENOSPC"""
     file = writable(task, fd)
-    if file.poll_fd >= 0 or count > MAX_RW_COUNT:
+    if count > MAX_RW_COUNT:
         _size(count)
-        return write_to(task, file, [(addr, min(count, MAX_RW_COUNT))])
-    return file.write(task.mm.views(addr, count))
+        count = MAX_RW_COUNT
+    views = task.mm.views(addr, count)
+    if file.poll_fd < 0:
+        return file.write(views)
+    return write_to(task, file, [(addr, count)], views)
 
 
 def _size(count: int) -> None:

@@ -89,6 +89,11 @@ class _Tty(Entry):
     """The controlling terminal: the one among the monitor's own descriptors, shared."""
     mode, rdev = S_IFCHR | 0o666, os.makedev(5, 0)
 
+    def stat(self, task):
+        # The terminal's own, so that ttyname(3) finds this to be what descriptor 0 is open on.
+        terminal = task.fs.namespace.terminal if task is not None else None
+        return terminal.stat() if terminal is not None else None
+
     def open(self, task, path: tuple, flags: int, stat) -> Description:
         terminal = task.fs.namespace.terminal
         if terminal is None:

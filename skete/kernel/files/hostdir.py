@@ -72,14 +72,11 @@ class HostDirectory(Directory):
         return statfs_fields(os.fstatvfs(self.fd), self.mount.readonly)
 
     def entries(self):
-        fd = os.open(b".", O_RDONLY | O_DIRECTORY | O_CLOEXEC, dir_fd=self.fd)
-        try:
-            # Given a descriptor, scandir duplicates it, and its names are str in the filesystem's encoding.
-            with os.scandir(fd) as found:
-                for entry in found:
-                    yield os.fsencode(entry.name), entry.inode(), _entry_type(entry)
-        finally:
-            os.close(fd)
+        # Only asked of a readable one. Given a descriptor, scandir duplicates it, rewinds it in the end, and its names
+        # are str in the filesystem's encoding.
+        with os.scandir(self.fd) as found:
+            for entry in found:
+                yield os.fsencode(entry.name), entry.inode(), _entry_type(entry)
 
     # opening
 

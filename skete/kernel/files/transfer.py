@@ -93,14 +93,18 @@ def _read_later(task, file, pieces: list):
         file.drop()
 
 
-def write_to(task, file, pieces: list):
-    """Write the guest's buffers: the bytes moved, or a generator that waits until a stream has taken all of them."""
+def write_to(task, file, pieces: list, views: list | None = None):
+    """Write the guest's buffers: the bytes moved, or a generator that waits until a stream has taken all of them.
+
+    views: the buffers, where the caller has looked them up already
+    """
     if file.writer is not None:
         # Somebody's write is half done. Ours must not end up in the middle of it.
         if file.flags & O_NONBLOCK:
             raise OSError(EAGAIN, "another write is in progress")
         return _write_later(task, file, pieces, 0)
-    views = spread(task, pieces, False)
+    if views is None:
+        views = spread(task, pieces, False)
     try:
         done = file.write(views)
     except BlockingIOError:
