@@ -7,21 +7,16 @@
 
 From the guest inwards: ``fdtable`` (numbers) -> ``description`` (what an open made: host file, stream, terminal,
 directory, made-up file) and ``walk`` (paths) -> ``mounts`` (one tree) -> ``node`` (directories of each filesystem:
-host folders, made-up trees). The ``calls_*`` modules are the system calls. Descriptions never wait; calls do.
+host folders, made-up trees). The ``calls_*`` modules are the system calls, imported by ``kernel.table`` when they are made. Descriptions never wait; calls do.
 """
 from __future__ import annotations
 
-from skete.kernel.files import calls_attr, calls_fd, calls_io, calls_open, calls_poll, calls_stat, calls_tree, \
-    calls_vector
 from skete.kernel.files.fdtable import FdTable
 from skete.kernel.files.fs import Fs
 from skete.kernel.files.mounts import Mount, Namespace
 from skete.kernel.files.inherited import stdio
 
-__all__ = ["ROWS", "FdTable", "Fs", "Mount", "Namespace", "open_files", "stdio"]
-
-ROWS = calls_attr.ROWS + calls_fd.ROWS + calls_io.ROWS + calls_open.ROWS + calls_poll.ROWS \
-    + calls_stat.ROWS + calls_tree.ROWS + calls_vector.ROWS
+__all__ = ["FdTable", "Fs", "Mount", "Namespace", "open_files", "stdio"]
 
 
 def open_files(namespace: Namespace, fds: tuple = (0, 1, 2), cwd: bytes = b"/", umask: int = 0o022) -> tuple:

@@ -14,6 +14,8 @@ __all__ = ["stdio"]
 
 #: A pseudo-terminal's master: opening it again would make another terminal.
 _PTMX = os.makedev(5, 2)
+#: Major number of the devices that never wait: null, zero, full, random
+_MEM = 1
 
 
 def stdio(fds: tuple = (0, 1, 2)) -> list:
@@ -35,7 +37,6 @@ def _wrap(fd: int):
     kind = st.st_mode & S_IFMT
     host_flags = fcntl(kept, F_GETFL)
     flags = host_flags & (O_ACCMODE | SETFL_MASK)
-    path = b"/dev/stdin /dev/stdout /dev/stderr".split()[fd] if 0 <= fd < 3 else b"/dev/fd/%d" % fd
     if kind == S_IFSOCK:
         return SocketStream(kept, flags, b"socket:[%d]" % st.st_ino)
     if kind == S_IFIFO:
@@ -46,9 +47,12 @@ def _wrap(fd: int):
         from skete.kernel.files.terminal import SharedTerminal, Terminal
         again = -1 if st.st_rdev == _PTMX else _open_again(kept, flags)
         return SharedTerminal(kept, flags, b"/dev/tty") if again < 0 else Terminal(again, flags, b"/dev/tty")
-    if kind not in (S_IFREG, S_IFCHR):
-        return SharedStream(kept, flags, path)      # eventfd and the like: pollable, of unknown kind
-    return HostFile(kept, flags, path)
+    if kind == S_IFREG:
+        # Its host path is no path of the guest's, and nothing that a guest should read.
+        return HostFile(kept, flags, b"file:[%d]" % st.st_ino)
+    if kind == S_IFCHR and os.major(st.st_rdev) == _MEM:
+        return HostFile(kept, flags, b"/dev/null" if os.minor(st.st_rdev) == 3 else b"device:[%d]" % st.st_rdev)
+    return SharedStream(kept, flags, b"anon_inode:[%d]" % st.st_ino)    # eventfd, some device: it may have to wait
 
 
 def _open_again(fd: int, flags: int) -> int:

@@ -4,7 +4,8 @@ from errno import EBADF, EFAULT, EINVAL, EMFILE, ENOENT
 
 import pytest
 
-from skete.abi.fcntl import (CLOSE_RANGE_CLOEXEC, CLOSE_RANGE_UNSHARE, F_DUPFD, F_DUPFD_CLOEXEC, F_GETFD, F_GETFL, F_SETFD,
+from skete.abi.fcntl import (CLOSE_RANGE_CLOEXEC, CLOSE_RANGE_UNSHARE, F_DUPFD, F_DUPFD_CLOEXEC, F_GETFD, F_GETFL,
+                             F_SETFD,
                              F_SETFL, FD_CLOEXEC, O_LARGEFILE)
 from skete.abi.ioctls import FIOCLEX, FIONBIO, FIONCLEX
 from tests.skete.kernel.files.guest import BUFFER, UNMAPPED

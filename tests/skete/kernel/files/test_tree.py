@@ -6,7 +6,8 @@ from errno import EINVAL, ENOENT, ENOTEMPTY, ERANGE
 
 import pytest
 
-from skete.abi.fcntl import (AT_EMPTY_PATH, AT_FDCWD, AT_REMOVEDIR, AT_SYMLINK_FOLLOW, RENAME_EXCHANGE, RENAME_NOREPLACE)
+from skete.abi.fcntl import (AT_EMPTY_PATH, AT_FDCWD, AT_REMOVEDIR, AT_SYMLINK_FOLLOW, RENAME_EXCHANGE,
+                             RENAME_NOREPLACE)
 from skete.abi.stat import UTIME_NOW, UTIME_OMIT
 from skete.abi.syscalls import NUMBERS
 from tests.skete.kernel.files.guest import BUFFER
@@ -52,20 +53,25 @@ CALLS = [
     ("unlink", "@/no"), ("unlink", "@/file/"), ("unlink", "@/sub/"), ("unlink", "@/no/"), ("unlink", "@/sub/.."),
     ("unlink", ""), ("unlink", "@/link/"), ("unlink", "@/dirlink/inner"), ("unlinkat", D, "@/sub/deep", AT_REMOVEDIR),
     ("unlinkat", D, "@/file", 0x1000), ("unlinkat", D, "@/file", 0),
-    ("symlink", "text", "@/new"), ("symlink", "", "@/new"), ("symlink", "text", "@/file"), ("symlink", "text", "@/link"),
+    ("symlink", "text", "@/new"), ("symlink", "", "@/new"), ("symlink", "text", "@/file"),
+    ("symlink", "text", "@/link"),
     ("symlink", "text", "@/new/"), ("symlink", "text", "@/sub/."), ("symlink", "text", ""),
     ("symlinkat", "/etc/passwd", D, "@/new"), ("symlink", "t" * 4095, "@/new"), ("symlink", "text", "@/no/new"),
-    ("link", "@/file", "@/new"), ("link", "@/link", "@/new"), ("link", "@/dangling", "@/new"), ("link", "@/sub", "@/new"),
-    ("link", "@/no", "@/new"), ("link", "@/file", "@/empty"), ("link", "@/file", "@/new/"), ("link", "@/file/", "@/new"),
+    ("link", "@/file", "@/new"), ("link", "@/link", "@/new"), ("link", "@/dangling", "@/new"),
+    ("link", "@/sub", "@/new"),
+    ("link", "@/no", "@/new"), ("link", "@/file", "@/empty"), ("link", "@/file", "@/new/"),
+    ("link", "@/file/", "@/new"),
     ("link", "@/file", "@/no/new"), ("link", "", "@/new"), ("link", "@/file", ""), ("link", "@/file", "@/sub/.."),
     ("linkat", D, "@/link", D, "@/new", AT_SYMLINK_FOLLOW), ("linkat", D, "@/file", D, "@/new", 1),
     ("linkat", D, "@/dangling", D, "@/new", AT_SYMLINK_FOLLOW),
     ("rename", "@/file", "@/new"), ("rename", "@/file", "@/empty"), ("rename", "@/file", "@/sub"),
-    ("rename", "@/sub", "@/file"), ("rename", "@/sub", "@/new"), ("rename", "@/sub", "@/new/"), ("rename", "@/no", "@/new"),
+    ("rename", "@/sub", "@/file"), ("rename", "@/sub", "@/new"), ("rename", "@/sub", "@/new/"),
+    ("rename", "@/no", "@/new"),
     ("rename", "@/file", "@/new/"), ("rename", "@/file/", "@/new"), ("rename", "@/sub/deep", "@/sub"),
     ("rename", "@/sub", "@/sub/deep/new"), ("rename", "@/link", "@/new"), ("rename", "@/file", "@/link"),
     ("rename", "@/sub/.", "@/new"), ("rename", "@/file", "@/sub/.."), ("rename", "@/file", "@/file"),
-    ("rename", "", "@/new"), ("rename", "@/file", ""), ("rename", "@/sub/deep", "@/empty2"), ("rename", "@/file", "@/no/x"),
+    ("rename", "", "@/new"), ("rename", "@/file", ""), ("rename", "@/sub/deep", "@/empty2"),
+    ("rename", "@/file", "@/no/x"),
     ("renameat", D, "@/file", D, "@/new"), ("renameat2", D, "@/file", D, "@/new", RENAME_NOREPLACE),
     ("renameat2", D, "@/file", D, "@/empty", RENAME_NOREPLACE), ("renameat2", D, "@/sub", D, "@/new", RENAME_NOREPLACE),
     ("renameat2", D, "@/sub", D, "@/file", RENAME_NOREPLACE), ("renameat2", D, "@/file", D, "@/new", 8),
@@ -83,7 +89,8 @@ CALLS = [
     ("open", "@/file/", os.O_CREAT | os.O_RDWR, 0o600), ("open", "@/new", os.O_CREAT | os.O_EXCL, 0o400),
     ("open", "@/new", os.O_CREAT | os.O_DIRECTORY, 0o400), ("open", "@/file", os.O_WRONLY | os.O_TRUNC, 0),
     ("open", "@/sub/.", os.O_CREAT | os.O_EXCL, 0), ("open", "@/no/", os.O_RDONLY, 0),
-    ("readlink", "@/file", "x", 10), ("readlink", "@/no", "x", 10), ("readlink", "@/link", "x", 0), ("readlink", "", "x", 1),
+    ("readlink", "@/file", "x", 10), ("readlink", "@/no", "x", 10), ("readlink", "@/link", "x", 0),
+    ("readlink", "", "x", 1),
     ("readlink", "@/link/", "x", 10), ("readlink", "@/dirlink/", "x", 10),
     ("statx", D, "@/file", 0x6000, 0x7ff, "x"), ("statx", D, "@/file", 1, 0x7ff, "x"),
     ("newfstatat", D, "@/file", "x", 1), ("newfstatat", D, "", "x", 0), ("linkat", D, "", D, "@/new", 0),
