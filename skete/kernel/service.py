@@ -7,18 +7,18 @@ from __future__ import annotations
 from errno import ENOSYS
 
 from skete.kernel.outcome import Restart
-from skete.kernel.table import SYSCALLS
+from skete.kernel.table import LOADED, find
 
 __all__ = ["advance", "service"]
 
 
 def service(task, trap):
     """What the call comes to: rax as a signed int, GONE, KEEP, the Restart class, or a generator that has not begun."""
-    row = SYSCALLS.get(trap.nr)
+    row = LOADED.get(trap.nr)
     if row is None:
         # Linux looks at eax alone.
         nr = trap.nr & 0xffff_ffff
-        row = SYSCALLS.get(nr)
+        row = find(nr)
         if row is None:
             unserved = task.kernel.unserved
             unserved[nr] = unserved.get(nr, 0) + 1

@@ -7,7 +7,8 @@
 
 From the guest inwards: ``fdtable`` (numbers) -> ``description`` (what an open made: host file, stream, terminal,
 directory, made-up file) and ``walk`` (paths) -> ``mounts`` (one tree) -> ``node`` (directories of each filesystem:
-host folders, made-up trees). The ``calls_*`` modules are the system calls, imported by ``kernel.table`` when they are made. Descriptions never wait; calls do.
+host folders, made-up trees). The ``calls_*`` modules are the system calls; ``kernel.table`` imports them when one is
+made. Descriptions never wait; calls do.
 """
 from __future__ import annotations
 

@@ -2,12 +2,14 @@
 import os
 import struct
 from errno import EACCES, EFAULT, EINVAL, ENOSYS, EPERM, ESRCH
+from importlib import import_module
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
+from skete.kernel import table
 from skete.kernel.row import ADDR, FD, I32, I64, SIZE, U32
-from skete.kernel.table import SYSCALLS
 from tests.skete.kernel.fake import DATA, Machine
 
 BAD, ME = 0x5000, 1000
@@ -126,12 +128,17 @@ def test_random_is_random(machine, sys):
     assert machine.mm.read(DATA, 64) != machine.mm.read(DATA + 64, 64) != bytes(64)
 
 
-def test_no_number_is_claimed_twice():
-    from skete.kernel import (advice, clock, files, futex, identity, memory, mremap, scheduling, signals, threads,
-                              timers, uts)
-    areas = (advice, clock, files, futex, identity, memory, mremap, scheduling, signals, threads, timers, uts)
-    numbers = [row.nr for area in areas for row in area.ROWS]
-    assert len(numbers) == len(set(numbers)) == len(SYSCALLS)
+def test_the_table_says_what_the_areas_have():
+    kernel = Path(table.__file__).parent
+    areas = {}
+    for path in kernel.rglob("*.py"):
+        name = "skete.kernel." + ".".join(path.relative_to(kernel).with_suffix("").parts)
+        rows = getattr(import_module(name), "ROWS", None) if not name.endswith("__init__") else None
+        if rows:
+            areas[name.removeprefix("skete.kernel.")] = sorted(row.nr for row in rows)
+    assert areas == {area: sorted(numbers) for area, numbers in table.AREAS.items()}
+    numbers = [nr for numbers in areas.values() for nr in numbers]
+    assert len(numbers) == len(set(numbers)) == len(table.SYSCALLS), "no number is claimed twice"
 
 
 @pytest.mark.parametrize("arg, word, value", [
