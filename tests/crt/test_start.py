@@ -45,6 +45,13 @@ def test_startup_is_intact(compiled, flags):
     assert done.returncode == 7
 
 
+@pytest.mark.parametrize("flags", KINDS)
+def test_startup_is_intact_under_the_monitor(compiled, skete, engine_name, flags):
+    done = skete("run", "--engine", engine_name, "--env", "KEY=value", "--env", "EMPTY=",
+                 compiled("startup", "-fstack-protector-all", *flags), "one", "")
+    assert (done.returncode, done.stdout) == (7, STARTUP)
+
+
 def test_stack_protector_has_its_canary(compiled):
     done = run(compiled("startup", "-fstack-protector-all"), "smash")
     assert "nobody noticed" not in done.stdout
