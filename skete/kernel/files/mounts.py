@@ -194,9 +194,9 @@ class Namespace:
                 return self.missing(path)
             raise
 
-    def parent(self, node: Directory) -> Directory:
-        """``..``: found from the root again, never by asking the host for its own parent."""
-        return self.find(node.path[:-1])
+    def ancestor(self, node: Directory, up: int) -> Directory:
+        """``..``, ``up`` times: found from the root again, never by asking the host for its own parent."""
+        return self.find(node.path[:max(0, len(node.path) - up)])
 
     def ino(self, path: tuple) -> int:
         """The inode number shown for what stands at a path; 1 where that is gone."""

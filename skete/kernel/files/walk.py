@@ -4,7 +4,8 @@ One component at a time. A directory is entered without following; what turns ou
 takes the component's place: a relative one goes on from here, an absolute one from the guest's root. ``..`` is the
 parent in the guest's tree, looked up anew from the root. The host never resolves more than one name for us.
 
-A walk holds one directory at a time, and none after an error.
+A walk holds the directory it is in and the last few it came through, so that ``..`` right after a name is no search
+from the root: else a path of ``../x/../x/...`` deep down would cost minutes. After an error it holds none.
 """
 from __future__ import annotations
 
@@ -15,6 +16,9 @@ from skete.abi.stat import S_IFDIR, S_IFLNK, S_IFMT
 from skete.kernel.files.node import Directory, Place
 
 __all__ = ["start_of", "walk", "walk_from"]
+
+#: How many directories of the way are held.
+_TRAIL = 16
 
 
 def start_of(task, dirfd: int, path: bytes) -> Directory:
@@ -41,6 +45,16 @@ def walk(task, dirfd: int, path: bytes, follow: bool = True, parent: bool = Fals
 
 def walk_from(namespace, node: Directory, path: bytes, follow: bool = True, parent: bool = False) -> Place:
     """The same from a directory, which must be kept by somebody else (``keep``) or is closed."""
+    trail: list = []
+    try:
+        return _walk(namespace, node, trail, path, follow, parent)
+    finally:
+        for passed in trail:
+            passed.close()
+
+
+def _walk(namespace, node: Directory, trail: list, path: bytes, follow: bool, parent: bool) -> Place:
+    """trail: directories on the way, each the parent of the next and the last that of ``node``; the caller's to close"""
     if len(path) >= PATH_MAX:
         raise OSError(ENAMETOOLONG, f"{len(path)} bytes")
     names = path.split(b"/")
@@ -58,7 +72,11 @@ def walk_from(namespace, node: Directory, path: bytes, follow: bool = True, pare
             if len(name) > NAME_MAX:
                 raise OSError(ENAMETOOLONG, f"a name of {len(name)} bytes")
             if name == b"..":
-                node = _replace(node, namespace.parent(node))
+                up = 1
+                while names and names[-1] == b"..":
+                    names.pop()
+                    up += 1     # a run of them costs one look from the root, not one each
+                node = _ascend(namespace, node, trail, up)
                 if not names and not special:
                     special = b".."
                 continue
@@ -71,7 +89,11 @@ def walk_from(namespace, node: Directory, path: bytes, follow: bool = True, pare
                     return place
             else:
                 try:
-                    node = _replace(node, namespace.step(node, name, at))
+                    below = namespace.step(node, name, at)
+                    trail.append(node)
+                    node = below
+                    if len(trail) > _TRAIL:
+                        trail.pop(0).close()
                     continue
                 except NotADirectoryError:
                     if at in namespace.table:
@@ -82,7 +104,7 @@ def walk_from(namespace, node: Directory, path: bytes, follow: bool = True, pare
                 if not names and special != b".":
                     node.close()
                     return _checked(jump, trailing)
-                node = _replace(node, _entered(jump))
+                node = _leave(node, trail, _entered(jump))
                 continue
             try:
                 text = node.readlink(name)
@@ -94,7 +116,7 @@ def walk_from(namespace, node: Directory, path: bytes, follow: bool = True, pare
             if not names:
                 trailing = trailing or text.endswith((b"/", b"/."))
             if text[:1] == b"/":
-                node = _replace(node, namespace.root())
+                node = _leave(node, trail, namespace.root())
             names.extend(part for part in reversed(text.split(b"/")) if part and part != b".")
             if not names and not special:
                 special = b"/"
@@ -104,9 +126,23 @@ def walk_from(namespace, node: Directory, path: bytes, follow: bool = True, pare
         raise
 
 
-def _replace(old: Directory, new: Directory) -> Directory:
+def _leave(old: Directory, trail: list, new: Directory) -> Directory:
+    """Go on somewhere else."""
+    while trail:
+        trail.pop().close()
     old.close()
     return new
+
+
+def _ascend(namespace, node: Directory, trail: list, up: int) -> Directory:
+    """``..``, ``up`` times: the way back as far as it is held, else found from the root."""
+    if up > len(trail):
+        return _leave(node, trail, namespace.ancestor(node, up))
+    while up:
+        node.close()
+        node = trail.pop()
+        up -= 1
+    return node
 
 
 def _last(namespace, node: Directory, name: bytes, at: tuple, trailing: bool) -> Place:

@@ -203,3 +203,23 @@ def test_two_hundred_failing_opens_leak_nothing(guest, descriptors):
             with pytest.raises(OSError):
                 guest.open(path)
     assert descriptors() == before
+
+
+@pytest.mark.parametrize("part, most", [("../x/", 2), ("../" * 30 + "x/" * 30, 120)])
+def test_going_up_and_down_deep_in_a_tree_costs_a_few_host_calls_a_name(guest, folder, monkeypatch, part, most):
+    """A hostile path must not keep the monitor busy: it serves the other threads and the timeout, too."""
+    from skete.kernel.files import hostdir
+    (folder / ("x/" * 60)).mkdir(parents=True)
+    guest.chdir("/data/" + "x/" * 60)
+    opened = 0
+
+    class Counting:
+        def __getattr__(self, name):
+            nonlocal opened
+            opened += name == "open"
+            return getattr(os, name)
+
+    monkeypatch.setattr(hostdir, "os", Counting())
+    times = 3000 // len(part)
+    guest.stat(part * times)
+    assert opened <= times * most
