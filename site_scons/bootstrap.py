@@ -81,7 +81,7 @@ def install():
     pip = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace")
     for line in pip.stdout:
         output.append(line)
-        taken = re.match(r"(?:Collecting|Processing) ([^ ]+)", line)
+        taken = re.match(r"(?:Collecting|Processing) (\S+)", line)
         if taken:
             count += 1
             # "jinja2==3.1.6", or a wheel's file name where the package is at hand already
