@@ -10,6 +10,10 @@
 #include "timer.h"
 #include "verify.h"
 
+#if NPB_NX != NPB_NY || NPB_NX != NPB_NZ
+#error "the flow solver is for cubes"
+#endif
+
 static double operations(double n)
 {
 	return NPB_NITER * (3478.8 * n * n * n - 17655.7 * n * n + 28023.7 * n);

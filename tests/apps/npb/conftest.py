@@ -10,7 +10,7 @@ import pytest
 
 NPB = Path(__file__).resolve().parents[3] / "apps" / "npb"
 STRICT = ["-std=c99", "-Wall", "-Wextra", "-pedantic", "-Werror"]
-SOLVER = [f"common/{name}.c" for name in ("grid", "field", "residual", "norms", "report", "timer", "verify")]
+SOLVER = [f"common/{name}.c" for name in ("grid", "field", "residual", "norms", "report", "timer", "turn", "verify")]
 
 # Vector widths: what they need of the processor, and the flags.
 WIDTHS = {

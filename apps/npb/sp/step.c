@@ -1,0 +1,85 @@
+/*
+ * A time step in two passes over memory: plane by plane (residual, x, y, while
+ * the plane's r is in cache), then wall by wall (planes of constant j) for z,
+ * which adds its solution to u at once. u is thus read twice and written once,
+ * r written once and read once. All changes of variables happen on the way into
+ * and out of the lines.
+ */
+#include <stdlib.h>
+#include "line.h"
+#include "lanes.h"
+#include "step.h"
+#include "turn.h"
+
+/* The scratch memory: what the residual or the lines need, then turned lines, U
+ * and r, then the weights. */
+static size_t shared(const struct flow *f)
+{
+	size_t residual = flow_scratch(f), lines = lines_scratch(f);
+	return residual > lines ? residual : lines;
+}
+
+int step_open(struct step *s, struct flow *f, double dt)
+{
+	s->flow = f;
+	s->dt = dt;
+	s->scratch = flow_doubles(shared(f) + 2 * turn_size(f) + 5 * f->n, &s->memory);
+	if (!s->scratch)
+		return -1;
+	s->weight = s->scratch + shared(f) + 2 * turn_size(f);
+	lines_weights(s->weight, f->n, dt);
+	return 0;
+}
+
+void step_close(struct step *s)
+{
+	free(s->memory);
+}
+
+static void solve_x(const struct step *s, int k, double *scratch)
+{
+	const struct flow *f = s->flow;
+	const double *u = f->u + k * f->plane;
+	double *r = f->r + k * f->plane;
+	double *turned = scratch + shared(f);
+	struct lines at = { turned, turned + turn_size(f), 5 * LANES, LANES };
+
+	for (int j = 1; j < f->n - 1; j += LANES) {
+		turn_in(f, u, j, 1.0, at.u);
+		turn_in(f, r, j, s->dt, at.r);
+		lines_solve_x(f, s->dt, s->weight, &at, scratch);
+		turn_out(f, at.r, j, r);
+	}
+}
+
+void step_plane(const struct step *s, int k)
+{
+	const struct flow *f = s->flow;
+	double *u = f->u + k * f->plane, *r = f->r + k * f->plane;
+
+	flow_residual_plane(f, k, f->forcing + k * f->plane, r, s->scratch);
+	solve_x(s, k, s->scratch);
+	for (size_t i = 0; i < f->row; i += LANES) {
+		struct lines at = { u + i, r + i, f->line, f->row };
+		lines_solve_y(f, s->dt, s->weight, &at, s->scratch);
+	}
+}
+
+void step_wall(const struct step *s, int j)
+{
+	const struct flow *f = s->flow;
+	double *u = f->u + j * f->line, *r = f->r + j * f->line;
+
+	for (size_t i = 0; i < f->row; i += LANES) {
+		struct lines at = { u + i, r + i, f->plane, f->row };
+		lines_advance_z(f, s->dt, s->weight, &at, s->scratch);
+	}
+}
+
+void step_take(const struct step *s)
+{
+	for (int k = 1; k < s->flow->n - 1; k++)
+		step_plane(s, k);
+	for (int j = 1; j < s->flow->n - 1; j++)
+		step_wall(s, j);
+}
