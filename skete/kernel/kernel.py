@@ -67,6 +67,7 @@ class Kernel:
         argv, envp: lists of bytes;  files, fs: its descriptor table and view of the file system
         exe: the path it was started by, for AT_EXECFN; argv[0] when None.  OSError: ENOMEM E2BIG
         """
+        self.scheduler.open()
         space = self.engine.space()
         mm = Mm(self.engine, space, self.frames, self.config.memory, self.config.physical())
         process = Process(self, self.new_tid(), space, mm, files, fs)

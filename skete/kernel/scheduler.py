@@ -66,6 +66,11 @@ class Scheduler:
         self._epoll = None
         self._fds = {}              # host_fd -> {task: events}
 
+    def open(self) -> None:
+        """Take the host descriptor that waits for the others now, while its number is low: select(2) ends at 1023."""
+        if self._epoll is None:
+            self._epoll = epoll()
+
     def block(self, task, wait: Wait) -> None:
         """Put a task to sleep until something of ``wait`` comes true."""
         task.wait = wait
@@ -176,8 +181,7 @@ class Scheduler:
             self._epoll, self.fd = None, -1
 
     def _watch(self, task, wait: Wait) -> None:
-        if self._epoll is None:
-            self._epoll = epoll()
+        self.open()
         host_fd = wait.host_fd
         tasks = self._fds.get(host_fd)
         if tasks is None:

@@ -37,28 +37,28 @@ def sys(machine):
 def sane(machine):
     """What must hold after every test: the engine was shown what the vma list says, and no frame is owned twice."""
     yield
-    check(machine)
+    check(machine.process)
 
 
-def check(machine):
+def check(process):
     from skete.engine import PAGE
     expected, frames = {}, []
-    for vma in machine.mm.vmas:
+    for vma in process.mm.vmas:
         assert vma.start < vma.end
         if vma.delta is not None:
             frames.append((vma.start + vma.delta, vma.end + vma.delta))
         if vma.shown:
             for page in range(vma.start, vma.end, PAGE):
                 expected[page] = (vma.prot, page + vma.delta)
-    assert machine.process.space.pages == expected
-    free = machine.kernel.frames
+    assert process.space.pages == expected
+    free = process.kernel.frames
     frames += zip(free.starts, free.ends)
     frames.sort()
     at = 0
     for start, end in frames:
         assert start == at, "a frame has two owners, or none"
         at = end
-    assert at == len(machine.engine.ram)
-    starts = machine.mm.vmas.starts
-    assert starts == sorted(starts) == [v.start for v in machine.mm.vmas]
-    assert machine.mm.charged == sum(v.end - v.start for v in machine.mm.vmas if v.charged)
+    assert at == len(process.mm.ram)
+    starts = process.mm.vmas.starts
+    assert starts == sorted(starts) == [v.start for v in process.mm.vmas]
+    assert process.mm.charged == sum(v.end - v.start for v in process.mm.vmas if v.charged)

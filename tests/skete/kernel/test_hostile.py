@@ -38,7 +38,7 @@ def test_any_words(nr):
         if type(result) is int:
             assert -4096 < result < machine.mm.high or nr == 201, hex(result)
         if not n % 10 and machine.process.status is None:
-            check(machine)
+            check(machine.process)
     machine.kernel.scheduler.close()
 
 
@@ -64,5 +64,5 @@ def test_any_calls_in_any_order(seed):
         machine.go()
         if machine.process.status is not None:
             break
-        check(machine)
+        check(machine.process)
     machine.kernel.scheduler.close()
