@@ -36,7 +36,8 @@ def test_a_class_verifies(npb, letter, size, steps, width):
     assert f" Class           = {letter:>24}" in lines
     assert f" Size            =           {size:4}x{size:4}x{size:4}" in lines
     assert f" Iterations      = {steps:24}" in lines
-    seconds, rate = (float(re.search(rf"^ {label} *= +(\S+)$", done.stdout, re.M).group(1)) for label in ("Time in seconds", "Mop/s total"))
+    seconds, rate = (float(re.search(rf"^ {label} *= +(\S+)$", done.stdout, re.M).group(1))
+                     for label in ("Time in seconds", "Mop/s total"))
     count = steps * (3478.8 * size**3 - 17655.7 * size**2 + 28023.7 * size) * 1e-6
     assert count / (seconds + 0.0051) <= rate and (seconds < 0.0051 or rate <= count / (seconds - 0.0051))
 
