@@ -11,6 +11,9 @@ __all__ = ["main"]
 #: exit status when the monitor itself failed, as env(1), timeout(1) and docker have it
 FAILED = 125
 
+#: calls that nobody serves are named at the end, the most frequent of them
+_NAMED = 12
+
 
 def main(argv: list) -> int:
     """Run one command. The exit status: for `run` the guest's own, 128+n for death by signal n, 124 for a
@@ -45,6 +48,7 @@ def _run(options) -> int:
     from skete.loader import LoadError
     from skete.machine import Machine
     opened = []
+    _raise_descriptor_limit()
     try:
         machine = Machine(options.program, options.args, engine=options.engine, mounts=options.mount,
                           env=_environment(options), cwd=options.cwd, timeout_s=options.timeout,
@@ -82,12 +86,22 @@ def _run(options) -> int:
     return result.exit_status
 
 
+def _raise_descriptor_limit() -> None:
+    """A guest may have 1024 descriptors, as on Linux; ours, which stand behind them, must be more."""
+    import resource
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 4096 if hard == resource.RLIM_INFINITY else min(4096, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
 def _report(options, result, stats) -> None:
     if options.stats:
         sys.stderr.write(stats.table())
     if result.unserved:
-        _say("not served, answered ENOSYS: " + ", ".join(
-            f"{name} ({count}x)" for name, count in sorted(result.unserved.items())))
+        names = [f"{name} ({count}x)" for name, count in sorted(result.unserved.items(), key=lambda row: -row[1])]
+        more = [f"and {len(names) - _NAMED} more"] if len(names) > _NAMED else []
+        _say("not served, answered ENOSYS: " + ", ".join(names[:_NAMED] + more))
     if result.kind == "timeout":
         _say(f"{options.program}: ended after the {options.timeout:g} s that --timeout allows")
     if options.json:

@@ -102,7 +102,7 @@ class Machine:
         self._handlers[call] = answer
 
     def watch(self, observer) -> None:
-        """Add an observer of every call (skete.observe: trace, statistics, or your own with the same methods)."""
+        """Add an observer of every call: a trace, statistics, or your own (inherit from skete.observe.observer)."""
         self.observers.append(observer)
 
     def run(self) -> Result:
@@ -114,6 +114,7 @@ class Machine:
         engine = engines.make(self.engine)
         started, used = monotonic(), process_time()
         kernel = Kernel(engine, Config(memory=self.memory))
+        namespace = files = fs = None
         try:
             image = load(_contents(self.program), os.fsdecode(self.program), user_range=engine.user_range,
                          reserved=engine.reserved, memory=self.memory or Config.physical())
@@ -125,7 +126,11 @@ class Machine:
             status = monitor.run(engine, kernel, self.timeout_s)
         finally:
             guest_s = engine.close() / 1e9
-            kernel.close()
+            if kernel.status is None and files is not None:
+                files.close_all()       # a process that has ended has done so itself
+            for opened in (fs, namespace, kernel):
+                if opened is not None:
+                    opened.close()
         return self._result(kernel, status, monotonic() - started, guest_s, process_time() - used)
 
     def _files(self, namespace, open_files) -> tuple:

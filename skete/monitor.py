@@ -25,8 +25,9 @@ def run(engine, kernel, timeout_s: float | None = None) -> tuple:
     """
     deadline = None if timeout_s is None else monotonic() + timeout_s
     scheduler = kernel.scheduler
-    gc.freeze()         # what has been imported stays
-    gc.enable()
+    if not gc.isenabled():      # bin/skete imports without it
+        gc.freeze()
+        gc.enable()
     with _HostSignals(kernel) as signals:
         while kernel.status is None:
             if signals.arrived:

@@ -227,4 +227,9 @@ class ProcessEngine(Engine):
         if self.ram_fd >= 0:
             os.close(self.ram_fd)
             self.ram_fd = -1
+            self.ram.release()
+            try:
+                self._ram.close()
+            except BufferError:
+                pass            # somebody still has a view of it; it goes with the last one
         return self._used_ns

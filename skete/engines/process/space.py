@@ -38,7 +38,8 @@ class ProcessSpace(AddressSpace):
         self.engine = engine
         fd = os.memfd_create("skete-slots", os.MFD_CLOEXEC)
         os.ftruncate(fd, MAX_SLOTS * SLOT_SIZE)
-        self.slots = memoryview(mmap.mmap(fd, MAX_SLOTS * SLOT_SIZE))
+        self._slots = mmap.mmap(fd, MAX_SLOTS * SLOT_SIZE)
+        self.slots = memoryview(self._slots)
         self.pid, self._channel = spawn.spawn(stub, fd, engine.ram_fd)
         os.close(fd)
         self.pidfd = os.pidfd_open(self.pid)
@@ -150,4 +151,6 @@ class ProcessSpace(AddressSpace):
         if self.listener >= 0:
             os.close(self.listener)
         self.by_tid.clear()
+        self.slots.release()
+        self._slots.close()
         return status
