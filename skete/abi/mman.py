@@ -1,4 +1,4 @@
-"""mmap(2) and its kin: asm-generic/mman.h, linux/mman.h, for x86-64. PROT_* and MAP_* that ``mmap`` has are the same."""
+"""mmap(2) and its kin: asm-generic/mman.h, linux/mman.h, for x86-64. All in one place: ``mmap`` has a third of them."""
 
 PROT_NONE, PROT_READ, PROT_WRITE, PROT_EXEC, PROT_SEM = 0, 1, 2, 4, 8
 PROT_GROWSDOWN, PROT_GROWSUP = 0x0100_0000, 0x0200_0000

@@ -57,7 +57,8 @@ class FutexWait(Wait):
 
 
 def futex(task, addr: int, op: int, value: int, timeout: int, addr2: int, value3: int):
-    """futex(2): wait on or wake a word. Returns 0 or how many were woken. EAGAIN ETIMEDOUT EINTR EFAULT EINVAL ENOSYS"""
+    """futex(2): wait on or wake a word. Returns 0 or how many were woken.
+    EAGAIN ETIMEDOUT EINTR EFAULT EINVAL ENOSYS"""
     command = op & FUTEX_CMD_MASK
     private = op & FUTEX_PRIVATE_FLAG
     if op & FUTEX_CLOCK_REALTIME and command != FUTEX_WAIT_BITSET:

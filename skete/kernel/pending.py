@@ -14,8 +14,8 @@ from skete.kernel.outcome import READY, SIGNAL
 from skete.kernel.scheduler import Queue
 from skete.kernel.siginfo import SigInfo
 
-__all__ = ["Action", "DEFAULT", "Pending", "ProcessSignals", "TaskSignals", "borrow_mask", "deliverable", "drop_everywhere",
-           "effective", "force", "restore_mask", "send_process", "send_task", "set_mask", "take"]
+__all__ = ["Action", "DEFAULT", "Pending", "ProcessSignals", "TaskSignals", "attract", "borrow_mask", "deliverable",
+           "drop_everywhere", "effective", "force", "restore_mask", "send_process", "send_task", "set_mask", "take"]
 
 #: RLIMIT_SIGPENDING's default here: real-time signals queued for one process
 QUEUE_MAX = 4096

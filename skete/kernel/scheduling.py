@@ -172,7 +172,8 @@ def _ranked(task, which: int, who: int) -> list:
         group = who or task.process.pgid
         found = [t for p in kernel.processes.values() if p.pgid == group for t in p.tasks.values()]
     elif which == PRIO_USER:
-        found = [t for p in kernel.processes.values() for t in p.tasks.values()] if who in (0, kernel.config.uid) else []
+        everybody = who in (0, kernel.config.uid)
+        found = [t for p in kernel.processes.values() for t in p.tasks.values()] if everybody else []
     else:
         raise OSError(EINVAL, f"which {which}")
     if not found:

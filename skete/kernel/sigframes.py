@@ -5,12 +5,15 @@ From the top: 128 bytes of red zone (or the top of the alternate stack), the FPU
 """
 from __future__ import annotations
 
+from errno import EINVAL, ENOMEM, EPERM
 from struct import pack, unpack_from
 
 from skete.abi import sigframe as abi
-from skete.abi.signal import (SA_ONSTACK, SA_RESTORER, SA_SIGINFO, SS_AUTODISARM, SS_DISABLE, SS_ONSTACK, UNBLOCKABLE)
+from skete.abi.signal import (MINSIGSTKSZ, SA_ONSTACK, SA_RESTORER, SA_SIGINFO, SS_AUTODISARM, SS_DISABLE, SS_ONSTACK,
+                              UNBLOCKABLE)
+from skete.kernel.pending import set_mask
 
-__all__ = ["on_stack", "pop", "push"]
+__all__ = ["on_stack", "pop", "push", "set_stack"]
 
 RED_ZONE = 128
 #: eflags that a handler starts without, and those that rt_sigreturn takes from the frame (FIX_EFLAGS)
@@ -73,7 +76,7 @@ def push(task, regs, info, action, mask: int) -> int | None:
 
 def pop(task) -> int:
     """Take the vcpu back to where the frame above its stack pointer says. The frame's address. EFAULT"""
-    signals, vcpu, mm = task.signals, task.vcpu, task.mm
+    vcpu, mm = task.vcpu, task.mm
     regs = vcpu.regs
     frame = regs.rsp - 8 & 0xffff_ffff_ffff_ffff
     data = mm.read(frame, abi.SIGINFO)
@@ -94,16 +97,12 @@ def pop(task) -> int:
     vcpu.regs = regs
     vcpu.set_fpu(state)
     set_stack(task, sp, flags, size, regs.rsp, quiet=True)
-    from skete.kernel.pending import set_mask
     set_mask(task, mask & ~UNBLOCKABLE)
     return frame
 
 
 def set_stack(task, sp: int, flags: int, size: int, rsp: int, quiet: bool = False) -> None:
     """sigaltstack(2)'s new stack. EPERM while on it, EINVAL, ENOMEM below MINSIGSTKSZ; ``quiet``: then nothing."""
-    from errno import EINVAL, ENOMEM, EPERM
-
-    from skete.abi.signal import MINSIGSTKSZ
     signals = task.signals
     mode = flags & ~SS_AUTODISARM
     errno = 0

@@ -7,7 +7,7 @@ for the first time. So the numbers stand here once more; a test compares them wi
 """
 from __future__ import annotations
 
-__all__ = ["AREAS", "LOADED", "SYSCALLS", "find"]
+__all__ = ["AREAS", "LOADED", "SYSCALLS", "find"]    # noqa: F822 (SYSCALLS: see __getattr__)
 
 #: module below skete.kernel -> the numbers in its ROWS
 AREAS = {

@@ -1,7 +1,6 @@
 """What the machine says of itself, and chance: uname(2), sysinfo(2), getrandom(2), getrlimit(2), prctl(2)."""
 from __future__ import annotations
 
-import os
 from errno import EFAULT, EINVAL, EPERM, ESRCH
 from struct import Struct, pack
 from time import monotonic_ns

@@ -35,8 +35,8 @@ class File:
 
 @pytest.fixture
 def files(machine):
-    table = {3: File(b"a" * 5000), 4: File(readable=False), 5: File(mode=0o2_0666), 6: File(readable=False, writable=False),
-             7: File(writable=False)}
+    table = {3: File(b"a" * 5000), 4: File(readable=False), 5: File(mode=0o2_0666),
+             6: File(readable=False, writable=False), 7: File(writable=False)}
 
     def get(fd):
         if fd not in table:
