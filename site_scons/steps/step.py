@@ -2,8 +2,8 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
-import re
 import shutil
 import signal
 import sys
@@ -33,18 +33,39 @@ def run(main: Callable[[list[str]], None]) -> None:
 def workspace(beside: Path, name: str) -> Iterator[Path]:
     """Give an empty folder in `beside` (made if need be) and remove it afterwards.
 
-    Its name carries our pid: what a killed step left behind is removed by the next one that looks here.
+    It is locked for as long as we live, however we end: what a killed step left behind is not, and is removed by the next
+    step that looks here.
     """
     beside.mkdir(parents=True, exist_ok=True)
     for old in beside.glob(".work-*"):
-        owner = re.fullmatch(r"\.work-(\d+)-.*", old.name)
-        if owner and not Path("/proc", owner[1]).exists():
+        lock = _lock(old)
+        if lock is not None:
             shutil.rmtree(old, ignore_errors=True)
-    folder = Path(tempfile.mkdtemp(prefix=f".work-{os.getpid()}-{name}-", dir=beside))
+            os.close(lock)
+    while True:
+        folder = Path(tempfile.mkdtemp(prefix=f".work-{name}-", dir=beside))
+        lock = _lock(folder)
+        if lock is not None and folder.exists():
+            break    # else somebody took it for a leftover before it was locked
     try:
         yield folder.resolve()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+        os.close(lock)
+
+
+def _lock(folder: Path) -> int | None:
+    """Lock a folder; return the descriptor that holds the lock, which no child inherits, or None when it cannot be had."""
+    try:
+        fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return fd
+    except OSError:
+        os.close(fd)
+        return None
 
 
 @contextlib.contextmanager

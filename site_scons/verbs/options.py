@@ -96,7 +96,8 @@ def environment(arguments: dict[str, str]):
     SetOption("num_jobs", 1 if GetOption("clean") else len(os.sched_getaffinity(0)))
     (TOP / BUILD).mkdir(exist_ok=True)    # else SCons makes it, and says so
     SConsignFile(f"{BUILD}/.sconsign")
-    Decider("content-timestamp")
+    # Not content-timestamp: it sees whole seconds, and a small app is built, changed and built again within one.
+    Decider("content")
     if env["cache"]:
         CacheDir(Dir(os.path.expanduser(env["cache"])).abspath)
     return env
