@@ -14,11 +14,27 @@ static void number(const char *label, const char *format, double value)
 	field(label, text);
 }
 
-void report_heading(const char *name, char class, int nx, int ny, int nz, long iterations)
+static void heading(const char *name, char class, const char *size, long iterations)
 {
 	printf("\n\n NAS Parallel Benchmarks (skete) - %s Benchmark\n\n", name);
-	printf(" Class:      %c\n Size:       %4dx%4dx%4d\n Iterations: %4ld\n\n", class, nx, ny, nz, iterations);
+	printf(" Class:      %c\n Size:       %s\n Iterations: %4ld\n\n", class, size, iterations);
 	fflush(stdout);
+}
+
+void report_heading(const char *name, char class, int nx, int ny, int nz, long iterations)
+{
+	struct report r;
+
+	report_grid(&r, nx, ny, nz);
+	heading(name, class, r.size, iterations);
+}
+
+void report_heading_count(const char *name, char class, long long size, long iterations)
+{
+	struct report r;
+
+	report_count(&r, size);
+	heading(name, class, r.size, iterations);
 }
 
 void report_progress(const char *what, long number)
@@ -30,6 +46,11 @@ void report_progress(const char *what, long number)
 void report_grid(struct report *r, int nx, int ny, int nz)
 {
 	snprintf(r->size, sizeof r->size, "%4dx%4dx%4d", nx, ny, nz);
+}
+
+void report_count(struct report *r, long long size)
+{
+	snprintf(r->size, sizeof r->size, "%lld", size);
 }
 
 void report_print(const struct report *r)

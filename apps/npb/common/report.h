@@ -20,8 +20,11 @@ struct report {
 };
 
 void report_heading(const char *name, char class, int nx, int ny, int nz, long iterations);
+/* The same for a benchmark whose size is one number. */
+void report_heading_count(const char *name, char class, long long size, long iterations);
 void report_progress(const char *what, long number);
 void report_grid(struct report *r, int nx, int ny, int nz);
+void report_count(struct report *r, long long size);
 void report_print(const struct report *r);
 
 #endif

@@ -1,0 +1,13 @@
+/* The command line of a benchmark: [-t THREADS] [--checkpoints STEPS]. */
+#ifndef NPB_OPTIONS_H
+#define NPB_OPTIONS_H
+
+struct options {
+	int threads;        /* 1 where none were asked for */
+	int checkpoints;    /* steps after which to print intermediate values and stop; 0: run the benchmark */
+};
+
+/* Ends the program with status 2 and a line on stderr for anything else. */
+struct options options_read(int argc, char **argv);
+
+#endif

@@ -1,0 +1,163 @@
+#define _DEFAULT_SOURCE
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "heap.h"
+#include "team.h"
+
+/* Looks before a member sleeps, some 10 ns each: longer than members with equal
+ * shares usually differ, about as long as a sleeper takes to wake. */
+enum { LOOKS = 5000 };
+
+/* What different members write stands in different cache lines. */
+#define OWN_LINE __attribute__((aligned(64)))
+
+struct slot {
+	OWN_LINE struct member member;
+	OWN_LINE double value[2];    /* of sums with even and odd number */
+	pthread_t thread;
+};
+
+struct team {
+	OWN_LINE unsigned long turn;    /* barriers passed; the last to come adds one */
+	OWN_LINE int missing;           /* members that are still to come */
+	OWN_LINE int threads;
+	int looks;
+	void (*work)(struct member *, void *);
+	void *argument;
+	pthread_mutex_t lock;           /* for those who sleep */
+	pthread_cond_t passed;
+	struct slot slots[];
+};
+
+static inline void relax(void)
+{
+#if defined(__x86_64__)
+	__builtin_ia32_pause();
+#endif
+}
+
+static int has_passed(struct team *t, unsigned long turn)
+{
+	return __atomic_load_n(&t->turn, __ATOMIC_ACQUIRE) >= turn;
+}
+
+static void pass(struct team *t, unsigned long turn)
+{
+	/* Before the turn: whoever has passed may come to the next barrier at once. */
+	__atomic_store_n(&t->missing, t->threads, __ATOMIC_RELAXED);
+	pthread_mutex_lock(&t->lock);
+	__atomic_store_n(&t->turn, turn, __ATOMIC_RELEASE);
+	pthread_mutex_unlock(&t->lock);
+	/* Without sleepers this is no system call. */
+	pthread_cond_broadcast(&t->passed);
+}
+
+static void wait(struct team *t, unsigned long turn)
+{
+	for (int look = 0; look < t->looks; look++) {
+		if (has_passed(t, turn))
+			return;
+		relax();
+	}
+	pthread_mutex_lock(&t->lock);
+	while (!has_passed(t, turn))
+		pthread_cond_wait(&t->passed, &t->lock);
+	pthread_mutex_unlock(&t->lock);
+}
+
+void team_barrier(struct member *me)
+{
+	struct team *t = me->team;
+
+	if (me->threads == 1)
+		return;
+	me->turn++;
+	if (__atomic_sub_fetch(&t->missing, 1, __ATOMIC_ACQ_REL) == 0)
+		pass(t, me->turn);
+	else
+		wait(t, me->turn);
+}
+
+double team_sum(struct member *me, double value)
+{
+	struct team *t = me->team;
+	/* Two places in turn: who is late to read one sum is not overtaken by the next. */
+	unsigned place = me->sums++ % 2;
+	double sum = 0;
+
+	if (me->threads == 1)
+		return value;
+	t->slots[me->rank].value[place] = value;
+	team_barrier(me);
+	for (int rank = 0; rank < me->threads; rank++)
+		sum += t->slots[rank].value[place];
+	return sum;
+}
+
+void team_share(const struct member *me, long count, long *from, long *to)
+{
+	*from = count * me->rank / me->threads;
+	*to = count * (me->rank + 1) / me->threads;
+}
+
+/* Members other than the first: from one piece of work to the next. */
+static void *serve(void *argument)
+{
+	struct member *me = argument;
+	struct team *t = me->team;
+
+	for (;;) {
+		team_barrier(me);
+		if (!t->work)
+			return NULL;
+		t->work(me, t->argument);
+		team_barrier(me);
+	}
+}
+
+struct team *team_open(int threads)
+{
+	struct team *t = heap_zeroed(sizeof *t + threads * sizeof t->slots[0]);
+
+	t->threads = t->missing = threads;
+	t->looks = threads <= sysconf(_SC_NPROCESSORS_ONLN) ? LOOKS : 0;
+	pthread_mutex_init(&t->lock, NULL);
+	pthread_cond_init(&t->passed, NULL);
+	for (int rank = 0; rank < threads; rank++) {
+		struct slot *slot = &t->slots[rank];
+		int error = 0;
+		slot->member = (struct member){ .team = t, .rank = rank, .threads = threads };
+		if (rank)
+			error = pthread_create(&slot->thread, NULL, serve, &slot->member);
+		if (error) {
+			fprintf(stderr, "no thread %d of %d: %s\n", rank + 1, threads, strerror(error));
+			exit(EXIT_FAILURE);
+		}
+	}
+	return t;
+}
+
+void team_run(struct team *t, void (*work)(struct member *, void *), void *argument)
+{
+	struct member *me = &t->slots[0].member;
+
+	t->work = work;
+	t->argument = argument;
+	team_barrier(me);
+	work(me, argument);
+	team_barrier(me);
+}
+
+void team_close(struct team *t)
+{
+	t->work = NULL;
+	team_barrier(&t->slots[0].member);
+	for (int rank = 1; rank < t->threads; rank++)
+		pthread_join(t->slots[rank].thread, NULL);
+	pthread_cond_destroy(&t->passed);
+	pthread_mutex_destroy(&t->lock);
+	heap_free(t);
+}
