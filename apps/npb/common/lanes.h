@@ -49,6 +49,11 @@ INLINE void lanes_store(double *p, lanes v)
 	*(lanes_aligned *)p = v;
 }
 
+INLINE void lanes_store_any(double *p, lanes v)
+{
+	*(lanes_anywhere *)p = v;
+}
+
 /* Ask for the cache line at p, which may lie outside any array. */
 INLINE void lanes_prefetch(const double *p)
 {
