@@ -97,6 +97,14 @@ def native_result(run: dict, status: int, wall_s: float) -> dict:
             "syscalls": {}, "unserved": {}}
 
 
+def read(result: Path) -> dict | None:
+    """Return what the monitor said, or None when it came to nothing or to half of it."""
+    try:
+        return json.loads(result.read_text())
+    except (OSError, ValueError):
+        return None
+
+
 def main(arguments: list[str]) -> None:
     description, output, result = map(Path, arguments)
     run = command.load(description)
@@ -121,7 +129,7 @@ def main(arguments: list[str]) -> None:
                 os.close(ours)
         if native:
             words.write_text(json.dumps(native_result(run, status, time.monotonic() - begun), indent=1) + "\n")
-        said = json.loads(words.read_text()) if words.exists() else None
+        said = read(words)
         again = f"by hand: {command.by_hand(run)}"
         if status == 124 and (said is None or said["status"]["kind"] == "timeout"):
             raise Failure(f"{run['label']}: not finished after {run['timeout']} s (timeout= gives it longer)\n{again}")

@@ -13,11 +13,14 @@ def seconds(value: float) -> str:
 
 
 def row(verdict: dict) -> tuple[str, ...]:
-    """Return one line of the table."""
-    native = verdict["engine"] == "native"
+    """Return one line of the table; a verdict without a time is that of a run which came to no result."""
     shape = " ".join(filter(None, [verdict["class"], f"x{verdict['threads']}" if verdict["threads"] != 1 else ""]))
-    return (verdict["app"], shape or "-", verdict["engine"], verdict["status"], seconds(verdict["time"]["guest_s"]),
-            "-" if native else seconds(verdict["time"]["monitor_s"]), "-" if native else str(verdict["calls"]))
+    guest = monitor = calls = "-"
+    if "time" in verdict:
+        guest = seconds(verdict["time"]["guest_s"])
+        if verdict["engine"] != "native":
+            monitor, calls = seconds(verdict["time"]["monitor_s"]), str(verdict["calls"])
+    return verdict["app"], shape or "-", verdict["engine"], verdict["status"], guest, monitor, calls
 
 
 def show(verdicts: list[dict]) -> None:

@@ -1,4 +1,4 @@
-"""Judge a run: `python -m steps.verify EXPECTATION RUN OUTPUT RESULT [FILE...] VERDICT`.
+"""Judge a run: `python -m steps.verify EXPECTATION OUTPUT RESULT [FILE...] VERDICT`.
 
 VERDICT says whether the program did what the app expects, why not, and what it cost. It is written either way; the step
 fails with the first difference when the result is wrong.
@@ -81,23 +81,23 @@ def objection(expect: dict, output: Path, result: Path) -> str | None:
 
 
 def main(arguments: list[str]) -> None:
-    expectation, description, output, result, *_, verdict = map(Path, arguments)
-    expect, run = command.load(expectation), command.load(description)
+    expectation, output, result, *_, verdict = map(Path, arguments)
+    expect = command.load(expectation)
+    about = expect["about"]
     said = json.loads(result.read_text())
     try:
         why = objection(expect, output, result)
     except OSError as error:
         why = str(error)
     step.write(verdict, json.dumps({
-        "schema": 1, "app": expect["label"], "class": expect["class"], "threads": expect["threads"], "libc": expect["libc"],
-        "engine": run["engine"], "status": "failed" if why else "verified", "why": why, "exit_status": said["exit_status"],
+        "schema": 1, **about, "status": "failed" if why else "verified", "why": why, "exit_status": said["exit_status"],
         "time": said["time"], "calls": sum(row["calls"] for row in said["syscalls"].values()),
         "syscalls": {name: row["calls"] for name, row in said["syscalls"].items()}, "unserved": said.get("unserved", {}),
-        "output": str(output), "by_hand": command.by_hand(run),
+        "output": str(output),
     }, indent=1) + "\n")
     if why:
-        raise Failure(f"{expect['label']}: verification failed: {why}\n"
-                      f"output: {output} (run=again runs it anew)\nby hand: {command.by_hand(run)}")
+        raise Failure(f"{about['app']}: verification failed: {why}\n"
+                      f"output: {output} (run=again runs it anew)\nby hand: {about['by_hand']}")
 
 
 if __name__ == "__main__":

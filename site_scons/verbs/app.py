@@ -9,6 +9,7 @@ from pathlib import Path
 
 from SCons.Script import Dir, File, Flatten, GetLaunchDir, SConscript, Value
 
+from steps import command
 from verbs.libc import Toolchain, step
 from verbs.options import BUILD, OPT, TOP, refuse
 
@@ -40,10 +41,11 @@ class Generated:
 
 @dataclass(frozen=True)
 class Run:
-    """One declared app: its checked program, and its verdict unless run=no."""
+    """One declared app: its checked program, and its verdict unless run=no; `about` is what is known before it has run."""
     program: object
     check: object
-    verdict: object | None
+    verdict: object | None = None
+    about: dict = field(default_factory=dict)
 
 
 @dataclass
@@ -147,7 +149,7 @@ def _app(env, name: str, sources, /, **given) -> None:
     toolchain = env["TOOLCHAIN"]
     check = step(env, f"#{folder}/{name}.elf.json", program,
                  f"$STEP.elfcheck $SOURCE $TARGET {toolchain.recipe.name} {toolchain.version}")
-    env["APPS"].runs.append(Run(program[0], check[0], _verdict(env, program, check, want) if env["run"] != "no" else None))
+    env["APPS"].runs.append(Run(program[0], check[0], *(_verdict(env, program, check, want) if env["run"] != "no" else ())))
 
 
 def _program(env, sources: list[str], want: dict, opt: str):
@@ -209,39 +211,41 @@ def _write_value(target, source, env) -> None:
     Path(str(target[0])).write_text(source[0].get_text_contents())
 
 
-def _verdict(env, program, check, want: dict):
-    """Declare the run of a program and the judgement of its result; return the node of the verdict."""
+def _verdict(env, program, check, want: dict) -> tuple[object, dict]:
+    """Declare the run of a program and the judgement of its result; return the node of the verdict, and Run.about."""
     out, name, engine = env["OUT"], env["NAME"], env["engine"]
     place = f"{out}/{engine}"
     timeout = int(env["timeout"] or want["timeout"])
     fill = lambda text: env.subst(str(text))    # noqa: E731
     files = [File(path) for path in want["files"]]
     stdin = File(want["stdin"]) if want["stdin"] else None
-    run = _spec(env, f"#{place}/{name}.run.json", {
+    run = {
         "label": env["LABEL"], "program": _path(program[0]), "args": [fill(word) for word in want["args"]],
         "env": {key: fill(value) for key, value in want["env"].items()},
         "mounts": [_mount(env, mount) for mount in want["mounts"]], "files": [_path(f) for f in files],
         "workdir": f"{place}/{name}.work" if want["workdir"] or files else None,
         "stdin": _path(stdin) if stdin else None, "tty": want["tty"], "timeout": timeout, "engine": engine,
         "monitor": env["monitor"],
-    })
+    }
+    about = {"app": env["LABEL"], "class": env["class"] if want["classes"] else None, "threads": int(env["threads"]),
+             "libc": env["TOOLCHAIN"].name, "engine": engine, "by_hand": command.by_hand(run)}
+    described = _spec(env, f"#{place}/{name}.run.json", run)
     env["RUN_DETAILS"] = ", ".join(filter(None, [
         f"class {env['class']}" if want["classes"] else "", f"{env['threads']} threads" if env["threads"] != "1" else "",
         "natively" if engine == "native" else f"engine {engine}"]))
     ran = step(env, [f"#{place}/{name}.out", f"#{place}/{name}.result.json"],
-               [run, program, check, *files, *([stdin] if stdin else []), *_monitor(env)],
+               [described, program, check, *files, *([stdin] if stdin else []), *_monitor(env)],
                "$STEP.run $SOURCE $TARGETS", "command")
     expect, needs = _expectation(env, want)
     judged = _spec(env, f"#{place}/{name}.expect.json", {
-        **expect, "label": env["LABEL"], "status": want["expect"] if expect["kind"] == "status" else want["status"],
-        "class": env["class"] if want["classes"] else None, "libc": env["TOOLCHAIN"].name, "threads": int(env["threads"]),
+        **expect, "status": want["expect"] if expect["kind"] == "status" else want["status"], "about": about,
     })
-    verdict = step(env, f"#{place}/{name}.verdict.json", [judged, run, ran, *needs], "$STEP.verify $SOURCES $TARGET", "command")
+    verdict = step(env, f"#{place}/{name}.verdict.json", [judged, ran, *needs], "$STEP.verify $SOURCES $TARGET")
     if env["run"] == "again":
         env.AlwaysBuild(ran)
     env.NoCache(ran, verdict)
     env.Clean(ran, f"#{place}/{name}.work")
-    return verdict[0]
+    return verdict[0], about
 
 
 def _expectation(env, want: dict) -> tuple[dict, list]:

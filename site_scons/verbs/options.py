@@ -11,6 +11,7 @@ from SCons.Script import (BoolVariable, CacheDir, Decider, Dir, EnumVariable, En
                           SetOption, Variables)
 
 from fetch import RecipeError, load_recipe
+from steps.libc import FOREIGN
 
 TOP = Path(__file__).resolve().parents[2]
 BUILD = "build"
@@ -78,7 +79,8 @@ def environment(arguments: dict[str, str]):
         refuse("toolchain/ has no recipe")
     given = _variables(arguments, libcs)
     try:
-        env = Environment(variables=given, tools=["cc", "as", "link"], ENV=dict(os.environ))
+        env = Environment(variables=given, tools=["cc", "as", "link"],
+                          ENV={key: value for key, value in os.environ.items() if key not in FOREIGN})
     except UserError as error:
         refuse(str(error))
     unknown = given.UnknownVariables()

@@ -75,16 +75,23 @@ def report_at_end(env, apps) -> None:
         atexit.register(_report, apps)
 
 
+def _verdict(run, failed: list) -> dict | None:
+    """Return what this build knows of one app: its verdict, that it has none, or None when the build did not come to it."""
+    state = run.verdict.get_state() if run.verdict is not None else SCons.Node.no_state
+    if state in (SCons.Node.executed, SCons.Node.up_to_date) or run.verdict in failed:
+        try:
+            return json.loads(Path(run.verdict.get_abspath()).read_text())
+        except (OSError, ValueError):
+            pass    # it was stopped before it had one, and has said why
+    elif state != SCons.Node.failed:
+        return None
+    # Whatever stands in the file is the verdict on another program, or on an earlier run.
+    return {**run.about, "status": "no result"}
+
+
 def _report(apps) -> None:
-    reached = (SCons.Node.executed, SCons.Node.up_to_date, SCons.Node.failed)
-    verdicts = []
-    for run in apps.runs:
-        # A verdict that this build did not come to is an old one and says nothing.
-        if run.verdict is not None and run.verdict.get_state() in reached:
-            try:
-                verdicts.append(json.loads(Path(run.verdict.get_abspath()).read_text()))
-            except (OSError, ValueError):
-                continue    # the step was stopped before it had one, and has said why
+    failed = [failure.node for failure in GetBuildFailures()]
+    verdicts = [verdict for run in apps.runs if (verdict := _verdict(run, failed))]
     if verdicts:
         show(verdicts)
     if not _done and not SCons.Script.Main.exit_status and not GetBuildFailures():

@@ -18,7 +18,7 @@ def declare(env, toolchain, apps) -> None:
     env = env.Clone()
     env["ENV"] = {**env["ENV"], "SKETE_SYSROOT": str(TOP / os.path.dirname(os.path.dirname(toolchain.gcc)))}
     # -rs: why a test was skipped is part of the result.
-    run = env.Command("test", [toolchain.stamp, *apps.programs], env.Said('$PYTHON -m pytest -rs $pytest tests', "test"))
+    run = env.Command("test", [toolchain.stamp, *apps.programs], env.Said('$PYTHON -m pytest -rs $pytest', "test"))
     env.AlwaysBuild(env.Alias("test", run))
     env.AlwaysBuild(run)
     env.NoCache(run)

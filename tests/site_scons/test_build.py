@@ -192,3 +192,15 @@ def test_a_build_killed_half_way_recovers_by_the_same_command(tree, signal_numbe
     tree.built(*NATIVE)
     left = [path.name for path in (tree.top / "build/libc").iterdir()]
     assert sorted(left) == ["started", "tiny-1.0-x86_64.log", "tiny-1.0-x86_64.tar"]
+
+
+def test_an_old_verdict_does_not_pass_for_a_new_one(tree):
+    tree.built(*NATIVE)
+    monitor = tree.write("monitor", "#!/bin/sh\nexit 125\n")
+    monitor.chmod(0o755)
+    tree.write("apps/hello/hello.c", "#error broken\n")
+    printed = tree.refused(*NATIVE)
+    assert "verified" not in printed
+    tree.write("apps/hello/hello.c", "int puts(const char *);\nint main(void)\n{\n\treturn puts(\"one\") < 0;\n}\n")
+    printed = tree.refused("run=again", "timeout=1", f"monitor={monitor}", "-k")
+    assert "  hello  -      process  no result      -" in printed
