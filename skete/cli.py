@@ -47,19 +47,21 @@ def _run(options) -> int:
     from skete.engine import EngineError
     from skete.loader import LoadError
     from skete.machine import Machine
-    opened = []
+    opened, trace = [], None
     _raise_descriptor_limit()
     try:
         machine = Machine(options.program, options.args, engine=options.engine, mounts=options.mount,
                           env=_environment(options), cwd=options.cwd, timeout_s=options.timeout,
                           memory=options.memory)
-        if options.trace or options.trace_file:
+        if options.trace or options.trace_file or options.trace_only:
+            from skete.observe import select
             from skete.observe.strace import Strace
             stream = sys.stderr
             if options.trace_file:
                 stream = open(options.trace_file, "w", encoding="utf-8", errors="backslashreplace")
                 opened.append(stream)
-            machine.watch(Strace(stream))
+            trace = Strace(stream, trace=select.calls(options.trace_only) if options.trace_only else None)
+            machine.watch(trace)
         stats = None
         if options.stats or options.json:
             from skete.observe.stats import Stats
@@ -80,6 +82,8 @@ def _run(options) -> int:
              f"{os.fsdecode(error.filename)}: {error.strerror}")
         return FAILED
     finally:
+        if trace is not None:
+            trace.close()
         for stream in opened:
             stream.close()
     _report(options, result, stats)
@@ -102,10 +106,22 @@ def _report(options, result, stats) -> None:
         names = [f"{name} ({count}x)" for name, count in sorted(result.unserved.items(), key=lambda row: -row[1])]
         more = [f"and {len(names) - _NAMED} more"] if len(names) > _NAMED else []
         _say("not served, answered ENOSYS: " + ", ".join(names[:_NAMED] + more))
+    if result.fault is not None:
+        _say(_crash(options.program, result))
     if result.kind == "timeout":
         _say(f"{options.program}: ended after the {options.timeout:g} s that --timeout allows")
     if options.json:
         _write_json(options, result)
+
+
+def _crash(program: str, result) -> str:
+    """Where a fault was, in the words of the program's own symbols where it has any."""
+    from skete.inspect import symbolise
+    from skete.observe.values import signal_name
+    rip, address, code, bias = result.fault
+    what = {1: f", which touched {address:#x}, where nothing is mapped",
+            2: f", which touched {address:#x} against its protection"}.get(code, "") if result.code == 11 else ""
+    return f"{program}: {signal_name(result.code)} at {symbolise(program, [rip], bias)[0]}{what}"
 
 
 def _write_json(options, result) -> None:

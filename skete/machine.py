@@ -45,8 +45,9 @@ class Result:
     wall_s, guest_s, monitor_s: seconds on the clock, of processor time in the guest, and in the monitor
     syscalls: {name: {"calls", "errors", "seconds"}} where statistics were kept, else {}
     unserved: {name: calls} that were answered ENOSYS because nobody serves them
+    fault: (address of the instruction, address it touched, si_code, load bias) where a fault ended the program, else None
     """
-    __slots__ = ("kind", "code", "wall_s", "guest_s", "monitor_s", "syscalls", "unserved")
+    __slots__ = ("fault", "kind", "code", "wall_s", "guest_s", "monitor_s", "syscalls", "unserved")
 
     @property
     def exit_status(self) -> int:
@@ -152,7 +153,13 @@ class Machine:
         result.unserved = {}
         if kernel.unserved:
             from skete.abi.syscalls import NAMES
-            result.unserved = {NAMES.get(nr, f"syscall_{nr:#x}"): count for nr, count in kernel.unserved.items()}
+            result.unserved = {NAMES.get(nr, f"syscall_{nr:#x}" if nr >= 0 else "others"): count
+                               for nr, count in kernel.unserved.items()}
+        result.fault = None
+        process = kernel.first
+        if result.kind == "signalled" and process.fault is not None and process.fault[0].signo == result.code:
+            trap, rip = process.fault
+            result.fault = rip, trap.addr, trap.code, process.bias
         return result
 
 

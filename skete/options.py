@@ -31,6 +31,7 @@ _RUN = (
     ("memory", "SIZE", _size, None, "limit of its private memory: 512M, 2G"),
     ("trace", None, None, False, "print its system calls on stderr as strace would"),
     ("trace-file", "FILE", str, None, "the same into FILE"),
+    ("trace-only", "SET", str, None, "the same for some calls, as strace -e trace= has them: %%file,write"),
     ("stats", None, None, False, "print a table of its system calls at the end"),
     ("json", "FILE", str, None, "write what became of it to FILE"),
 )

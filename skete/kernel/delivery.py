@@ -28,6 +28,7 @@ def fault(task, trap) -> None:
         # What is mapped is known here; an engine may not have shown a PROT_NONE range to its processor.
         code = SEGV_ACCERR if task.mm.vmas.at(trap.addr) is not None else SEGV_MAPERR
     task.signals.fault = (trap.error, trap.trapno, trap.addr)
+    task.process.fault = trap, task.vcpu.regs.rip
     pending.force(task, SigInfo.fault(trap.signo, code, trap.addr))
 
 

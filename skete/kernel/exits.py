@@ -53,6 +53,7 @@ def end_process(process, status: tuple) -> None:
     del kernel.processes[process.pid]
     if kernel.processes:
         process.mm.clear()      # the last one's frames go with the engine
+    process.mm.close()
     if process is kernel.first:
         kernel.status = status
 

@@ -37,7 +37,7 @@ class Kernel:
 
     processes: {pid: Process};  tasks: {vcpu: Task}, living threads;  current: the task being served, or None
     status: None while the first process lives, then ("exited", code) or ("signalled", signo)
-    unserved: {nr: calls answered ENOSYS for want of a row}
+    unserved: {nr: calls answered ENOSYS for want of a row}; see service.count
     observers: told of every call and signal; skete.observe.observer.Observer says what each method gets
     handlers: {nr: callable(task, nr, words) -> int | None}, asked first; None leaves the call to us
     """
@@ -81,6 +81,8 @@ class Kernel:
         self.processes[process.pid] = process
         if self.first is None:
             self.first = process
+        for observer in self.observers:
+            observer.started(task)
         vcpu.resume()
         return task
 
@@ -100,7 +102,7 @@ class Kernel:
                       top=STACK_TOP, size=STACK_SIZE)
         mm.add(STACK_TOP - STACK_SIZE, STACK_SIZE, 7 if image.exec_stack else 3, name="[stack]")
         mm.write(start.sp, start.data)
-        process.auxv = start.auxv
+        process.auxv, process.bias, process.envp_at = start.auxv, image.bias, start.sp + 8 * (len(process.argv) + 2)
         return start.sp
 
     def signal(self, signo: int) -> None:

@@ -326,6 +326,11 @@ class Mm:
         self.brk = addr
         return addr
 
+    def close(self) -> None:
+        """The process has ended: hold no view of guest memory any more, so that it can go."""
+        self.ram32.release()
+        self.ram64.release()
+
     def clear(self) -> None:
         """Unmap everything: the process has ended or executes another program."""
         for vma in list(self.vmas):

@@ -10,6 +10,8 @@ class Process:
     pid, parent (a Process or None: the machine started it), pgid, sid;  space: the engine's address space
     mm, files, fs: shared by all its threads;  tasks: {tid: Task}, living threads
     exe: bytes, the program's path;  argv, envp: lists of bytes
+    auxv: bytes; envp_at: address of the first environment pointer; bias: where a position-independent exe was put
+    fault: (Fault, rip) of the instruction that faulted last, or None
     status: None while it lives, then ("exited", code) or ("signalled", signo)
     """
 
@@ -21,6 +23,8 @@ class Process:
         self.pgid = self.sid = pid
         self.tasks = {}
         self.exe, self.argv, self.envp = b"", [], []
+        self.auxv, self.envp_at, self.bias = b"", 0, 0
+        self.fault = None
         self.status = None
         self.signals = None         # skete.kernel.pending.ProcessSignals
         self.timers = {}            # setitimer's, by which

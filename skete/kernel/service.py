@@ -9,7 +9,10 @@ from errno import ENOSYS
 from skete.kernel.outcome import Restart
 from skete.kernel.table import LOADED, find
 
-__all__ = ["advance", "service"]
+__all__ = ["OTHERS", "advance", "count", "service"]
+
+#: the key in ``kernel.unserved`` for all numbers beyond the first 512
+OTHERS = -1
 
 
 def service(task, trap):
@@ -20,13 +23,20 @@ def service(task, trap):
         nr = trap.nr & 0xffff_ffff
         row = find(nr)
         if row is None:
-            unserved = task.kernel.unserved
-            unserved[nr] = unserved.get(nr, 0) + 1
+            count(task.kernel, nr)
             return -ENOSYS
     try:
         return row.call(task, trap.words)
     except OSError as e:
         return -e.errno
+
+
+def count(kernel, nr: int) -> None:
+    """Note a call that nobody serves. A guest that tries all numbers does not fill our memory with them."""
+    unserved = kernel.unserved
+    if nr not in unserved and len(unserved) >= 512:
+        nr = OTHERS
+    unserved[nr] = unserved.get(nr, 0) + 1
 
 
 def advance(call, reason):

@@ -9,6 +9,7 @@ from skete.abi.sched import (ARCH_GET_FS, ARCH_GET_GS, ARCH_SET_FS, ARCH_SET_GS,
                              CLONE_PARENT_SETTID, CLONE_PIDFD, CLONE_SETTLS, CLONE_SIGHAND, CLONE_THREAD, CLONE_VM)
 from skete.kernel import exits
 from skete.kernel.outcome import GONE
+from skete.kernel.service import count
 from skete.kernel.row import ADDR, I32, SIZE, U64, Row
 
 __all__ = ["ROWS"]
@@ -21,7 +22,7 @@ def clone(task, flags: int, stack: int, parent_tid: int, child_tid: int, tls: in
     process"""
     _check(flags)
     if flags & _SHARED != _SHARED:
-        task.kernel.unserved[56] = task.kernel.unserved.get(56, 0) + 1
+        count(task.kernel, 56)
         raise OSError(ENOSYS, "new processes, and threads with files of their own, are not served")
     if flags & CLONE_SETTLS and tls >= task.mm.high:
         raise OSError(EPERM, f"thread pointer {tls:#x}")

@@ -13,6 +13,9 @@ class Observer:
 
     __slots__ = ()
 
+    def started(self, task) -> None:
+        """A process is about to begin: task.process has exe, argv and envp."""
+
     def entered(self, task, nr: int, words: tuple) -> None:
         """A system call begins. words: six unsigned 64-bit registers."""
 

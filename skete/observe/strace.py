@@ -20,7 +20,7 @@ from skete.observe.observer import Observer
 from skete.observe.results import RESULTS, interrupted
 from skete.observe.signals import siginfo
 from skete.observe.specs import compiled
-from skete.observe.values import LATER, LATER_BARE, Call, error, signal_name
+from skete.observe.values import LATER, LATER_BARE, Call, address, error, quote, signal_name
 
 __all__ = ["Strace"]
 
@@ -64,6 +64,13 @@ class Strace(Observer):
             call.begun = time.monotonic_ns()
         self._start(tid, f"{name}({self._arguments(call)}")
         self._open = call
+
+    def started(self, task) -> None:
+        """A program begins: what a tracer that had started it would have seen."""
+        process = task.process
+        count = len(process.envp)
+        self._whole(task.tid, f"execve({quote(process.exe)}, [{', '.join(map(quote, process.argv))}], "
+                    f"{address(process.envp_at)} /* {count} var{'' if count == 1 else 's'} */) = 0")
 
     def left(self, task, nr: int, words: tuple, result) -> None:
         """It is over."""
