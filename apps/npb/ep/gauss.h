@@ -31,8 +31,8 @@ INLINE lanes gauss_factor(lanes t)
 	lanes q = 0.3333333333333335 + z * 0.19999999999949752
 	        + z2 * (0.14285714312987743 + z * 0.1111110556739754
 	        + z2 * (0.09091444562630861 + z * 0.07665860800278021 + z2 * 0.07308224842521703));
-	lanes log_t = e * ln2 + 2.0 * (s + s * z * q);
-	return lanes_sqrt(-2.0 * log_t * (above * inverse));
+	lanes half_log = e * (0.5 * ln2) + (s + s * z * q);
+	return lanes_sqrt(-4.0 * half_log * (above * inverse));
 }
 
 #endif
