@@ -7,7 +7,11 @@ from pathlib import Path
 
 import pytest
 
-NAMES = sorted(path.stem for path in (Path(__file__).resolve().parent.parent / "guests").glob("*.c"))
+#: what these print differs from run to run, or by who runs them: they are for other tests
+NOT_COMPARED = {"calls", "fault", "spin"}
+
+NAMES = sorted(path.stem for path in (Path(__file__).resolve().parent.parent / "guests").glob("*.c")
+               if path.stem not in NOT_COMPARED)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -1,0 +1,139 @@
+"""The command `skete run`: from options to a machine, from its result to stderr, files and an exit status."""
+from __future__ import annotations
+
+import os
+import sys
+
+__all__ = ["FAILED", "run", "say"]
+
+#: exit status when the monitor itself failed, as env(1), timeout(1) and docker have it
+FAILED = 125
+
+#: calls that nobody serves are named at the end, the most frequent of them
+_NAMED = 12
+
+
+def say(text: str) -> None:
+    """One line to the user."""
+    print(f"skete: {text}", file=sys.stderr, flush=True)
+
+
+def run(options) -> int:
+    """Run the program. The exit status: the guest's own, 128 + signal, 124 for a timeout, FAILED when we failed."""
+    from skete.engine import EngineError
+    from skete.loader import LoadError
+    from skete.machine import Machine
+    _raise_descriptor_limit()
+    outputs = _Outputs(options)
+    try:
+        outputs.open()
+        machine = Machine(options.program, options.args, engine=options.engine, mounts=options.mount,
+                          env=_environment(options), cwd=options.cwd, timeout_s=options.timeout, memory=options.memory)
+        for observer in outputs.observers:
+            machine.watch(observer)
+        result = machine.run()
+        outputs.write(result)
+    except (LoadError, ValueError) as error:
+        say(str(error))
+    except EngineError as error:
+        say(f"{options.engine} engine: {error}")
+    except OSError as error:
+        path = options.program if error.filename is None else os.fsdecode(error.filename)
+        say(f"{path}: {os.strerror(error.errno)}")
+    else:
+        return result.exit_status
+    finally:
+        outputs.close()
+    return FAILED
+
+
+def _environment(options) -> dict:
+    env = {}
+    for text in options.env:
+        name, equals, value = text.partition("=")
+        if not name:
+            raise ValueError(f"--env {text}: a variable has a name, as in --env HOME=/")
+        if equals:
+            env[name] = value
+        elif name in os.environ:
+            env[name] = os.environ[name]
+    return env
+
+
+def _raise_descriptor_limit() -> None:
+    """A guest may have 1024 descriptors, as on Linux; ours, which stand behind them, must be more."""
+    import resource
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 4096 if hard == resource.RLIM_INFINITY else min(4096, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+class _Outputs:
+    """What a run leaves besides the guest's own output: trace, statistics, report. Places that cannot be written
+    are found out before the guest runs, and a report is there whole or not at all."""
+
+    def __init__(self, options):
+        self.options = options
+        self.observers = []
+        self.trace = self.stats = self.trace_file = self.report = None
+
+    def open(self) -> None:
+        """Make the observers and open their files. OSError with the file's name, ValueError"""
+        options = self.options
+        if options.json:
+            self.report = open(f"{options.json}.{os.getpid()}", "w", encoding="utf-8")
+        if options.trace or options.trace_file or options.trace_only:
+            from skete.observe import select
+            from skete.observe.strace import Strace
+            if options.trace_file:
+                self.trace_file = open(options.trace_file, "w", encoding="utf-8", errors="backslashreplace")
+            only = select.calls(options.trace_only) if options.trace_only else None
+            self.trace = Strace(self.trace_file or sys.stderr, trace=only)
+            self.observers.append(self.trace)
+        if options.stats or options.json:
+            from skete.observe.stats import Stats
+            self.stats = Stats()
+            self.observers.append(self.stats)
+
+    def write(self, result) -> None:
+        """Say what became of the run."""
+        options = self.options
+        if self.trace is not None:
+            self.trace.close()
+        if options.stats:
+            sys.stderr.write(self.stats.table())
+        if result.unserved:
+            names = [f"{name} ({count}x)" for name, count in sorted(result.unserved.items(), key=lambda row: -row[1])]
+            more = [f"and {len(names) - _NAMED} more"] if len(names) > _NAMED else []
+            say("not served, answered ENOSYS: " + ", ".join(names[:_NAMED] + more))
+        if result.fault is not None:
+            say(_crash(options.program, result))
+        if result.kind == "timeout":
+            say(f"{options.program}: ended after the {options.timeout:g} s that --timeout allows")
+        if self.report is not None:
+            import json
+            json.dump({"schema": 1, "program": options.program, "argv": [options.program, *options.args],
+                       "engine": options.engine, **result.as_dict()}, self.report, indent=1)
+            self.report.write("\n")
+            self.report.close()
+            os.replace(self.report.name, options.json)
+            self.report = None
+
+    def close(self) -> None:
+        """Finish what is open; a report that was not written leaves nothing behind."""
+        if self.trace_file is not None:
+            self.trace_file.close()
+        if self.report is not None:
+            self.report.close()
+            os.unlink(self.report.name)
+
+
+def _crash(program: str, result) -> str:
+    """Where a fault was, in the words of the program's own symbols where it has any."""
+    from skete.inspect import symbolise
+    from skete.observe.values import signal_name
+    rip, address, code, bias = result.fault
+    what = {1: f", which touched {address:#x}, where nothing is mapped",
+            2: f", which touched {address:#x} against its protection"}.get(code, "") if result.code == 11 else ""
+    return f"{program}: {signal_name(result.code)} at {symbolise(program, [rip], bias)[0]}{what}"
