@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import subprocess
 
 from SCons.Script import COMMAND_LINE_TARGETS
 
@@ -16,9 +17,25 @@ def declare(env, toolchain, apps) -> None:
     if importlib.util.find_spec("pytest") is None:
         refuse(f"pytest is not there for {env['PYTHON']}: use ./scons, or install requirements.txt")
     env = env.Clone()
-    env["ENV"] = {**env["ENV"], "SKETE_SYSROOT": str(TOP / os.path.dirname(os.path.dirname(toolchain.gcc)))}
+    env["ENV"] = {**env["ENV"], **_settings(toolchain)}
     # -rs: why a test was skipped is part of the result.
-    run = env.Command("test", [toolchain.stamp, *apps.programs], env.Said('$PYTHON -m pytest -rs $pytest', "test"))
+    run = env.Command("test", [toolchain.stamp, *apps.programs], env.Said("$PYTHON -m pytest -rs $pytest", "test"))
     env.AlwaysBuild(env.Alias("test", run))
     env.AlwaysBuild(run)
     env.NoCache(run)
+
+
+def _settings(toolchain) -> dict[str, str]:
+    """Return what tests find in their environment: the sysroot, and a compiler where the host's has no C library."""
+    gcc = TOP / toolchain.gcc
+    settings = {"SKETE_SYSROOT": str(gcc.parent.parent)}
+    if "CC" not in os.environ and not _host_has_libc():
+        print("skete: gcc has no C library here (libc6-dev): what the tests compile for the host is compiled by skete-gcc")
+        settings["CC"] = str(gcc)
+    return settings
+
+
+def _host_has_libc() -> bool:
+    """Tell whether gcc can make static programs: it answers with a path when it finds the file."""
+    found = subprocess.run(["gcc", "-print-file-name=libc.a"], capture_output=True, text=True)
+    return os.path.isabs(found.stdout.strip())
