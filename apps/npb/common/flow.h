@@ -67,6 +67,8 @@ size_t flow_scratch(const struct flow *f);
 /* r = R(u) - forcing on the interior plane k, 0 on that plane's boundary.
  * `r` points to the plane, `scratch` to flow_scratch() aligned doubles. */
 void flow_residual_plane(const struct flow *f, int k, const double *forcing, double *r, double *scratch);
+/* The same for its rows FROM to TO - 1; `forcing` and `r` point to the plane. */
+void flow_residual_rows(const struct flow *f, int k, int from, int to, const double *forcing, double *r, double *scratch);
 
 /* norm(R(u) - forcing); overwrites f->r. */
 void flow_residual_norm(struct flow *f, double norm[5], double *scratch);

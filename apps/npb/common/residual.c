@@ -145,16 +145,16 @@ static void clear_ends(const struct flow *f, double *r)
 	}
 }
 
-void flow_residual_plane(const struct flow *f, int k, const double *forcing, double *r, double *scratch)
+void flow_residual_rows(const struct flow *f, int k, int from, int to, const double *forcing, double *r, double *scratch)
 {
 	double *derived[5];    /* rows j-1, j, j+1 of this plane; row j of planes k-1 and k+1 */
 	int n = f->n;
 
 	for (int s = 0; s < 5; s++)
 		derived[s] = scratch + s * slot(f) + LANES_MAX;
-	derive(f, row_of(f, k, 0), derived[0]);
-	derive(f, row_of(f, k, 1), derived[1]);
-	for (int j = 1; j < n - 1; j++) {
+	derive(f, row_of(f, k, from - 1), derived[0]);
+	derive(f, row_of(f, k, from), derived[1]);
+	for (int j = from; j < to; j++) {
 		const double *u = row_of(f, k, j);
 		derive(f, row_of(f, k, j + 1), derived[2]);
 		derive(f, row_of(f, k - 1, j), derived[3]);
@@ -181,6 +181,11 @@ void flow_residual_plane(const struct flow *f, int k, const double *forcing, dou
 		derived[1] = derived[2];
 		derived[2] = oldest;
 	}
+}
+
+void flow_residual_plane(const struct flow *f, int k, const double *forcing, double *r, double *scratch)
+{
+	flow_residual_rows(f, k, 1, f->n - 1, forcing, r, scratch);
 }
 
 void flow_set_forcing(struct flow *f, double *scratch)

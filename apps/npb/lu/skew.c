@@ -44,6 +44,7 @@ INLINE double *vector_at(const struct skew *s, double *plane, int d, int j, size
 {
 	const struct diagonal *row = s->row + d;
 
+	*width = 0;
 	if (d >= s->rows || j + LANES <= row->low || j > row->high)
 		return NULL;
 	*width = row->width;
@@ -56,49 +57,60 @@ INLINE double *vector_at(const struct skew *s, double *plane, int d, int j, size
  * further left in each row.
  */
 
-void skew_in(const struct skew *s, const struct flow *f, const double *plane, double *out)
+void skew_in(const struct skew *s, const struct flow *f, int from, int to, const double *plane, double *out)
 {
-	for (int j = 0; j < f->n - 1; j += LANES)
+	for (int j = from; j < to; j += LANES)
 		for (int d = most(j, 1) + 1; d <= least(j + LANES - 1, f->n - 2) + f->n - 2; d += LANES) {
-			const double *from[LANES];
-			double *to[LANES];
+			const double *source[LANES];
+			double *target[LANES];
 			size_t width[LANES];
 			for (int l = 0; l < LANES; l++) {
-				from[l] = plane + least(j + l, f->n - 1) * f->line + (d - j - l);
-				to[l] = vector_at(s, out, d + l, j, width + l);
+				source[l] = plane + least(j + l, f->n - 1) * f->line + (d - j - l);
+				target[l] = vector_at(s, out, d + l, j, width + l);
 			}
 #pragma GCC unroll 5
 			for (int m = 0; m < 5; m++) {
 				lanes square[LANES];
 				for (int l = 0; l < LANES; l++)
-					square[l] = lanes_load_any(from[l] + m * f->row);
+					square[l] = lanes_load_any(source[l] + m * f->row);
 				lanes_transpose(square);
 				for (int l = 0; l < LANES; l++)
-					if (to[l])
-						lanes_store(to[l] + m * width[l], square[l]);
+					if (target[l])
+						lanes_store(target[l] + m * width[l], square[l]);
 			}
 		}
 }
 
-void skew_add(const struct skew *s, const struct flow *f, double by, const double *in, double *plane)
+/* Points i.. of a row += v, those that are in the interior: beyond may be a row of
+ * another thread. */
+INLINE void add_to_row(const struct flow *f, double *row, int i, lanes v)
 {
-	for (int j = 0; j < f->n - 1; j += LANES)
+	if (i > 0 && i + LANES < f->n) {
+		lanes_store_any(row + i, lanes_load_any(row + i) + v);
+	} else {
+		for (int l = 0; l < LANES; l++)
+			if (i + l > 0 && i + l < f->n - 1)
+				row[i + l] += v[l];
+	}
+}
+
+void skew_add(const struct skew *s, const struct flow *f, int from, int to, double by, const double *in, double *plane)
+{
+	for (int j = from; j < to; j += LANES)
 		for (int d = most(j, 1) + 1; d <= least(j + LANES - 1, f->n - 2) + f->n - 2; d += LANES) {
-			const double *from[LANES];
+			const double *source[LANES];
 			size_t width[LANES];
 			for (int l = 0; l < LANES; l++)
-				from[l] = vector_at(s, (double *)in, d + l, j, width + l);
+				source[l] = vector_at(s, (double *)in, d + l, j, width + l);
 #pragma GCC unroll 5
 			for (int m = 0; m < 5; m++) {
 				lanes square[LANES];
 				for (int l = 0; l < LANES; l++)
-					square[l] = from[l] ? by * lanes_load(from[l] + m * width[l]) : lanes_all(0.0);
+					square[l] = source[l] ? by * lanes_load(source[l] + m * width[l]) : lanes_all(0.0);
 				lanes_transpose(square);
 				for (int l = 0; l < LANES; l++)
-					if (j + l > 0 && j + l < f->n - 1) {
-						double *to = plane + (j + l) * f->line + m * f->row + (d - j - l);
-						lanes_store_any(to, lanes_load_any(to) + square[l]);
-					}
+					if (j + l > 0 && j + l < f->n - 1)
+						add_to_row(f, plane + (j + l) * f->line + m * f->row, d - j - l, square[l]);
 			}
 		}
 }

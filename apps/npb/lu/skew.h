@@ -32,12 +32,15 @@ struct skew {
 int skew_open(struct skew *s, int n);
 void skew_close(struct skew *s);
 
+/* Both functions do the rows j = FROM to TO - 1 of a plane; FROM is a multiple of LANES,
+ * and so is TO unless it is n - 1. */
+
 /* out := a plane of a field. Lanes that are no interior points get any value. The
  * field must go on for LANES_MAX doubles on either side of the plane. */
-void skew_in(const struct skew *s, const struct flow *f, const double *plane, double *out);
+void skew_in(const struct skew *s, const struct flow *f, int from, int to, const double *plane, double *out);
 
 /* A plane of a field += `by` times a skewed plane, which is 0 where lanes are no
  * interior points. */
-void skew_add(const struct skew *s, const struct flow *f, double by, const double *in, double *plane);
+void skew_add(const struct skew *s, const struct flow *f, int from, int to, double by, const double *in, double *plane);
 
 #endif

@@ -6,7 +6,7 @@
 #define SP_EIGEN_H
 
 #include "flow.h"
-#include "lanes.h"
+#include "lanes_math.h"
 
 #define SQRT_HALF 0.70710678118654752440
 
@@ -17,13 +17,6 @@ struct local {
 	lanes q;                   /* (v1^2 + v2^2 + v3^2) / 2 */
 	lanes sound2, sound;       /* speed of sound squared, and itself */
 };
-
-INLINE lanes root(lanes v)
-{
-	for (int l = 0; l < LANES; l++)
-		v[l] = __builtin_sqrt(v[l]);
-	return v;
-}
 
 INLINE struct local local_state(const lanes u[5])
 {
@@ -36,7 +29,7 @@ INLINE struct local local_state(const lanes u[5])
 	s.v3 = u[3] * s.inverse;
 	s.q = 0.5 * (s.v1 * s.v1 + s.v2 * s.v2 + s.v3 * s.v3);
 	s.sound2 = FLOW_C1 * FLOW_C2 * (u[4] * s.inverse - s.q);
-	s.sound = root(s.sound2);
+	s.sound = lanes_sqrt(s.sound2);
 	return s;
 }
 

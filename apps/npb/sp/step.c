@@ -11,22 +11,26 @@
 #include "step.h"
 #include "turn.h"
 
-/* The scratch memory: what the residual or the lines need, then turned lines, U
- * and r, then the weights. */
+/* A thread's scratch memory: what the residual or the lines need, then turned lines,
+ * U and r. */
 static size_t shared(const struct flow *f)
 {
 	size_t residual = flow_scratch(f), lines = lines_scratch(f);
 	return residual > lines ? residual : lines;
 }
 
-int step_open(struct step *s, struct flow *f, double dt)
+int step_open(struct step *s, struct flow *f, double dt, int threads)
 {
+	size_t weights = (5 * f->n / LANES_MAX + 1) * LANES_MAX;
+
 	s->flow = f;
 	s->dt = dt;
-	s->scratch = flow_doubles(shared(f) + 2 * turn_size(f) + 5 * f->n, &s->memory);
-	if (!s->scratch)
+	/* Scratch memory of two threads must not begin in the same set of the cache. */
+	s->stride = ((shared(f) + 2 * turn_size(f)) / 512 + 1) * 512 + 5 * LANES_MAX;
+	s->weight = flow_doubles(weights + threads * s->stride, &s->memory);
+	if (!s->weight)
 		return -1;
-	s->weight = s->scratch + shared(f) + 2 * turn_size(f);
+	s->scratch = s->weight + weights;
 	lines_weights(s->weight, f->n, dt);
 	return 0;
 }
@@ -52,34 +56,40 @@ static void solve_x(const struct step *s, int k, double *scratch)
 	}
 }
 
-void step_plane(const struct step *s, int k)
+static void step_plane(const struct step *s, int k, double *scratch)
 {
 	const struct flow *f = s->flow;
 	double *u = f->u + k * f->plane, *r = f->r + k * f->plane;
 
-	flow_residual_plane(f, k, f->forcing + k * f->plane, r, s->scratch);
-	solve_x(s, k, s->scratch);
+	flow_residual_plane(f, k, f->forcing + k * f->plane, r, scratch);
+	solve_x(s, k, scratch);
 	for (size_t i = 0; i < f->row; i += LANES) {
 		struct lines at = { u + i, r + i, f->line, f->row };
-		lines_solve_y(f, s->dt, s->weight, &at, s->scratch);
+		lines_solve_y(f, s->dt, s->weight, &at, scratch);
 	}
 }
 
-void step_wall(const struct step *s, int j)
+static void step_wall(const struct step *s, int j, double *scratch)
 {
 	const struct flow *f = s->flow;
 	double *u = f->u + j * f->line, *r = f->r + j * f->line;
 
 	for (size_t i = 0; i < f->row; i += LANES) {
 		struct lines at = { u + i, r + i, f->plane, f->row };
-		lines_advance_z(f, s->dt, s->weight, &at, s->scratch);
+		lines_advance_z(f, s->dt, s->weight, &at, scratch);
 	}
 }
 
-void step_take(const struct step *s)
+void step_take(const struct step *s, struct member *me)
 {
-	for (int k = 1; k < s->flow->n - 1; k++)
-		step_plane(s, k);
-	for (int j = 1; j < s->flow->n - 1; j++)
-		step_wall(s, j);
+	double *scratch = s->scratch + me->rank * s->stride;
+	long from, to;
+
+	team_share(me, s->flow->n - 2, &from, &to);
+	for (int k = 1 + from; k < 1 + to; k++)
+		step_plane(s, k, scratch);
+	team_barrier(me);
+	for (int j = 1 + from; j < 1 + to; j++)
+		step_wall(s, j, scratch);
+	team_barrier(me);
 }
