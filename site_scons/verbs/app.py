@@ -1,20 +1,18 @@
-"""The verb App, and which apps there are: apps/README.md is its description for users."""
+"""The verb App: compile, link, check, run, verify. apps/README.md is its description for users."""
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from SCons.Script import Dir, File, Flatten, GetLaunchDir, SConscript, Value
+from SCons.Script import Dir, File, Flatten, Value
 
 from steps import command
-from verbs.libc import Toolchain, step
+from verbs.libc import step
 from verbs.options import BUILD, OPT, TOP, refuse
 
-APPS = TOP / "apps"
-NEWLIB = Path("/usr/include/newlib")
+NEWLIB = "/usr/include/newlib"
 NEWLIB_FLAGS = '-nostdinc -isystem $NEWLIB -isystem "$$(gcc -print-file-name=include)" -D__DYNAMIC_REENT__'
 
 
@@ -48,73 +46,13 @@ class Run:
     about: dict = field(default_factory=dict)
 
 
-@dataclass
-class Apps:
-    """The apps that this build is about."""
-    known: list[str]
-    runs: list[Run] = field(default_factory=list)
-    objects: list[tuple[object, object]] = field(default_factory=list)    # with the environment each is compiled in
-    index: object = None
-
-    @property
-    def programs(self) -> list[object]:
-        """The programs and their checks, with nothing run."""
-        return [node for run in self.runs for node in (run.program, run.check)]
-
-    @property
-    def targets(self) -> list[object]:
-        """What `scons app=...` makes."""
-        return [run.verdict or run.check for run in self.runs] + [self.index]
-
-
-def known() -> list[str]:
-    """Return the names of the apps in the tree: folders below apps/ with an SConscript."""
-    return sorted(path.parent.relative_to(APPS).as_posix() for path in APPS.rglob("SConscript"))
-
-
-def chosen(wanted: str, names: list[str]) -> list[tuple[str, Path]]:
-    """Return (name, folder) of every app that `app=wanted` means. Ends with a message for one that there is not."""
-    found: dict[str, Path] = {}
-    for word in filter(None, wanted.split(",")):
-        family = names if word == "all" else [name for name in names if name == word or name.startswith(word.rstrip("/") + "/")]
-        if family:
-            found.update((name, APPS / name) for name in family)
-            continue
-        folder = Path(GetLaunchDir(), os.path.expanduser(word)).resolve()
-        if not (folder / "SConscript").is_file():
-            why = f"the folder {folder} has no SConscript" if folder.is_dir() else f"there is no folder {folder}"
-            refuse(f"there is no app {word}, and {why}; there are the apps {', '.join(names)}")
-        if folder.is_relative_to(APPS):
-            found[folder.relative_to(APPS).as_posix()] = folder
-        else:
-            found[f"{folder.name}-{hashlib.sha256(str(folder).encode()).hexdigest()[:8]}"] = folder
-    if not found:
-        refuse(f"app= names no app; there are the apps {', '.join(names)}")
-    return list(found.items())
-
-
-def declare(env, toolchain: Toolchain) -> Apps:
-    """Read the SConscripts of the chosen apps."""
-    from SCons.Script import COMMAND_LINE_TARGETS
-    apps = Apps(known())
-    testing = "test" in COMMAND_LINE_TARGETS
-    wanted = "all" if testing and "app" not in env["VARIABLES"].args else env["app"]
-    for name, folder in chosen(wanted, apps.known):
-        title = name if folder.is_relative_to(APPS) else folder.name
-        own = env.Clone(APP=name, TITLE=title, APPS=apps, TOOLCHAIN=toolchain, NEWLIB=str(NEWLIB), WHERE=folder)
-        own.AddMethod(_app, "App")
-        own.AddMethod(lambda env, *words: Pattern(*words), "Pattern")
-        own.AddMethod(lambda env, program, *words: Checker(program, words), "Checker")
-        own.AddMethod(lambda env, target, sources, command: Generated(target, Flatten([sources]), command), "Generate")
-        SConscript(str(folder / "SConscript"), exports={"env": own})
-    if not apps.runs:
-        refuse(f"{wanted}: the SConscript declares no app")
-    apps.index = _index(env, apps)
-    if env.GetOption("clean") and "app" not in env["VARIABLES"].args:
-        # Nothing in particular was named: what other variables made goes too. Downloads stay.
-        env.Clean(apps.index, [f"#{path.relative_to(TOP)}" for path in [*(TOP / BUILD).iterdir(), TOP / "dist"]
-                               if path.name != "downloads" and not path.name.startswith(".sconsign")])
-    return apps
+def give(env) -> None:
+    """Give `env`, which a SConscript will import, the verbs that it may use."""
+    env["NEWLIB"] = NEWLIB
+    env.AddMethod(_app, "App")
+    env.AddMethod(lambda env, expression: Pattern(expression), "Pattern")
+    env.AddMethod(lambda env, program, *words: Checker(program, words), "Checker")
+    env.AddMethod(lambda env, target, sources, command: Generated(target, Flatten([sources]), command), "Generate")
 
 
 # The keywords of App and what each is when the SConscript does not give it.
@@ -133,7 +71,11 @@ def _app(env, name: str, sources, /, **given) -> None:
         refuse(f"{where}: there is no keyword {', '.join(unknown)}; there are {', '.join(DEFAULTS)}")
     want = {**DEFAULTS, **given}
     if want["classes"] and env["class"] not in want["classes"]:
-        refuse(f"{where} has no class {env['class']}; it has {', '.join(want['classes'])}")
+        why = f"{where} has no class {env['class']}; it has {', '.join(want['classes'])}"
+        if not env["SEVERAL"]:
+            refuse(why)
+        print(f"skete: {why}: left out")
+        return
     for path in [*Flatten([sources]), *want["newlib"], *want["files"], *filter(None, [want["stdin"]])]:
         if not (TOP / path[1:] if path.startswith("#") else env["WHERE"] / path).is_file():
             refuse(f"{where}: there is no file {path} in {env['WHERE']}")
@@ -194,7 +136,7 @@ def _object(env, source, name: str):
     return target
 
 
-def _path(node) -> str:
+def path_of(node) -> str:
     """Return a file's path as a command at the top of the tree needs it; str(node) is relative to the SConscript's folder."""
     return node.get_internal_path()
 
@@ -202,12 +144,12 @@ def _path(node) -> str:
 def _spec(env, target: str, content: dict):
     """Declare a small JSON file that says what a step is to do."""
     text = json.dumps(content, indent=1, sort_keys=True) + "\n"
-    node = env.Command(target, Value(text), env.Said(_write_value, "spec"))
+    node = env.Command(target, Value(text), env.Said(write_value, "spec"))
     env.NoCache(node)
     return node
 
 
-def _write_value(target, source, env) -> None:
+def write_value(target, source, env) -> None:
     Path(str(target[0])).write_text(source[0].get_text_contents())
 
 
@@ -220,11 +162,11 @@ def _verdict(env, program, check, want: dict) -> tuple[object, dict]:
     files = [File(path) for path in want["files"]]
     stdin = File(want["stdin"]) if want["stdin"] else None
     run = {
-        "label": env["LABEL"], "program": _path(program[0]), "args": [fill(word) for word in want["args"]],
+        "label": env["LABEL"], "program": path_of(program[0]), "args": [fill(word) for word in want["args"]],
         "env": {key: fill(value) for key, value in want["env"].items()},
-        "mounts": [_mount(env, mount) for mount in want["mounts"]], "files": [_path(f) for f in files],
+        "mounts": [_mount(env, mount) for mount in want["mounts"]], "files": [path_of(f) for f in files],
         "workdir": f"{place}/{name}.work" if want["workdir"] or files else None,
-        "stdin": _path(stdin) if stdin else None, "tty": want["tty"], "timeout": timeout, "engine": engine,
+        "stdin": path_of(stdin) if stdin else None, "tty": want["tty"], "timeout": timeout, "engine": engine,
         "monitor": env["monitor"],
     }
     about = {"app": env["LABEL"], "class": env["class"] if want["classes"] else None, "threads": int(env["threads"]),
@@ -255,14 +197,14 @@ def _expectation(env, want: dict) -> tuple[dict, list]:
             return {"kind": "pattern", "pattern": expression}, []
         case Checker(program, arguments):
             node = File(program)
-            return {"kind": "checker", "program": _path(node), "arguments": [env.subst(word) for word in arguments]}, [node]
+            return {"kind": "checker", "program": path_of(node), "arguments": [env.subst(word) for word in arguments]}, [node]
         case int():
             return {"kind": "status"}, []
         case str(path):
             node = File(env.subst(path))
             if not node.exists():
                 refuse(f"{env['LABEL']}: there is no file {env.subst(path)} in {env['WHERE']} to compare with")
-            return {"kind": "golden", "file": _path(node)}, [node]
+            return {"kind": "golden", "file": path_of(node)}, [node]
     refuse(f"{env['LABEL']}: expect={want['expect']!r} is no status, file, env.Pattern(...) or env.Checker(...)")
 
 
@@ -278,16 +220,4 @@ def _monitor(env) -> list:
 def _mount(env, mount: str) -> str:
     """Return a mount whose host side is relative to the tree, or absolute for an app that is elsewhere."""
     host, _, rest = mount.partition(":")
-    return f"{_path(Dir(env.subst(host)))}:{rest}"
-
-
-def _index(env, apps: Apps):
-    """Declare compile_commands.json for the chosen apps."""
-    entries = []
-    for target, compiler in apps.objects:
-        source = target.sources[0]
-        command = compiler.subst("$CC -o $TARGET -c $CFLAGS $CCFLAGS $_CCCOMCOM $SOURCE", target=[target], source=[source])
-        entries.append({"directory": str(TOP), "file": str(TOP / _path(source)), "command": command, "output": _path(target)})
-    node = env.Command("#compile_commands.json", Value(json.dumps(entries, indent=1) + "\n"), env.Said(_write_value, "index"))
-    env.NoCache(node)
-    return node[0]
+    return f"{path_of(Dir(env.subst(host)))}:{rest}"

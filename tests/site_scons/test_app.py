@@ -6,7 +6,7 @@ import shutil
 
 import pytest
 
-from verbs import app as verb
+from verbs import apps
 
 NATIVE = "engine=native"
 
@@ -95,6 +95,14 @@ def test_a_family_a_list_and_all(tree):
     assert verified(tree.built("app=kin", NATIVE)) == ["kin/a", "kin/b"]
     assert verified(tree.built("app=kin/b,hello", NATIVE)) == ["kin/b", "hello"]
     assert verified(tree.built("app=all", NATIVE)) == ["hello", "kin/a", "kin/b"]
+
+
+def test_what_lacks_the_class_is_left_out_of_a_family(tree):
+    for name, classes in (("kin/a", ["S", "A"]), ("kin/b", ["S"])):
+        declare(tree, name, f'env.App("{name[-1]}", ["a.c"], defines={{"CODE": 0}}, classes={classes})', a__c=ARGS_C)
+    printed = tree.built("app=kin", "class=A", NATIVE)
+    assert "kin/b: App('b') has no class A; it has S: left out" in printed
+    assert "kin/a  A " in printed and "kin/b  A " not in printed
 
 
 def test_one_failure_does_not_hide_the_other_verdicts(tree):
@@ -186,5 +194,5 @@ def test_a_part_for_newlib_is_left_out_with_a_note(tree):
 
 def test_choosing_apps_by_name():
     names = ["hello", "npb/bt", "npb/sp", "npbx"]
-    assert [name for name, _ in verb.chosen("npb", names)] == ["npb/bt", "npb/sp"]
-    assert [name for name, _ in verb.chosen("npb/sp,hello,npb", names)] == ["npb/sp", "hello", "npb/bt"]
+    assert [name for name, _ in apps.chosen("npb", names)] == ["npb/bt", "npb/sp"]
+    assert [name for name, _ in apps.chosen("npb/sp,hello,npb", names)] == ["npb/sp", "hello", "npb/bt"]
