@@ -128,8 +128,8 @@ static void older_calls(void)
 static void processor_time(void)
 {
 	long long wall = now_ns(CLOCK_MONOTONIC), process = now_ns(CLOCK_PROCESS_CPUTIME_ID);
-	long long thread = now_ns(CLOCK_THREAD_CPUTIME_ID), asleep;
-	clock_t ticks = clock(), ticks_since, used;
+	long long thread = now_ns(CLOCK_THREAD_CPUTIME_ID), asleep, used;
+	clock_t ticks = clock(), ticks_since;
 	struct tms before, after;
 	volatile unsigned long work = 0;
 	struct timespec nap = { 0, 50000000 };
@@ -158,11 +158,11 @@ static void processor_time(void)
 	CHECK_IS(sysconf(_SC_CLK_TCK), TICKS_PER_S);
 	ticks_since = times(&after) - ticks_since;
 	CHECK(ticks_since >= nap.tv_nsec*TICKS_PER_S/NS_PER_S - 2, "times() saw %ld ticks pass", (long)ticks_since);
-	used = after.tms_utime + after.tms_stime;
+	used = (long long)(after.tms_utime + after.tms_stime);	/* clock_t may be unsigned */
 	process = now_ns(CLOCK_PROCESS_CPUTIME_ID)*TICKS_PER_S/NS_PER_S;
-	CHECK(used >= before.tms_utime + before.tms_stime, "times() went back");
-	CHECK(used >= process - 2 && used <= process + 2, "times() counted %ld ticks, PROCESS_CPUTIME_ID %lld",
-		(long)used, process);
+	CHECK(used >= (long long)(before.tms_utime + before.tms_stime), "times() went back");
+	CHECK(used >= process - 2 && used <= process + 2, "times() counted %lld ticks, PROCESS_CPUTIME_ID %lld",
+		used, process);
 	CHECK(after.tms_cutime == 0 && after.tms_cstime == 0, "times() knows of children");
 	puts("processor time: counts work, not sleep");
 }
