@@ -8,6 +8,9 @@
  *     own    = centre f + face faces + edge edges
  *     beside = face f + edge faces + corner edges.
  * pair[] of three rows is kept from row to row; own[] and beside[] are line buffers.
+ *
+ * No loop along a row reads what it writes at another point. The compiler would have
+ * to compare too many pointers to find that out, so ivdep says it.
  */
 #include "stencil.h"
 
@@ -33,6 +36,7 @@ struct rows {
 
 static void add(double *restrict sum, const double *restrict a, const double *restrict b, int n)
 {
+#pragma GCC ivdep
 	for (int i = 0; i < n; i++)
 		sum[i] = a[i] + b[i];
 }
@@ -85,6 +89,7 @@ static void residual_lines(const struct rows *at, const double *restrict v)
 	double *restrict own = at->own, *restrict beside = at->beside;
 	int n = at->f->n;
 
+#pragma GCC ivdep
 	for (int i = 0; i < n; i++) {
 		double faces = before[i] + after[i] + pair1[i], edges = pair0[i] + pair2[i];
 		own[i] = v[i] - centre * f[i] - edge * edges;
@@ -103,6 +108,7 @@ void residual_plane(const struct grid *u, const struct grid *v, const struct gri
 		const double *restrict own = at.own, *restrict beside = at.beside;
 		rows_next(&at);
 		residual_lines(&at, grid_row(v, k, j));
+#pragma GCC ivdep
 		for (int i = 0; i < u->n; i++)
 			out[i] = own[i] - (beside[i - 1] + beside[i + 1]);
 	}
@@ -118,6 +124,7 @@ static inline void operator_lines(const struct rows *at, const struct weights *w
 	double *restrict own = at->own, *restrict beside = at->beside;
 	int n = at->f->n;
 
+#pragma GCC ivdep
 	for (int i = 0; i < n; i++) {
 		double faces = before[i] + after[i] + pair1[i], edges = pair0[i] + pair2[i];
 		own[i] = centre * f[i] + face * faces + edge * edges;
@@ -138,6 +145,7 @@ void smooth_plane(const struct grid *u, const struct grid *r, const struct weigh
 		const double *restrict own = at.own, *restrict beside = at.beside;
 		rows_next(&at);
 		operator_lines(&at, s, 0);
+#pragma GCC ivdep
 		for (int i = 0; i < r->n; i++)
 			out[i] += own[i] + (beside[i - 1] + beside[i + 1]);
 	}
@@ -155,6 +163,7 @@ void restrict_plane(const struct grid *coarse, const struct grid *fine, int k, d
 		rows_next(&at);
 		rows_next(&at);
 		operator_lines(&at, &weights, 1);
+#pragma GCC ivdep
 		for (int i = 0; i < coarse->n; i++)
 			out[i] = own[2 * i + 1] + (beside[2 * i] + beside[2 * i + 2]);
 	}
@@ -171,12 +180,15 @@ static void mean_rows(const struct grid *coarse, int k, int j, double *restrict 
 	int n = coarse->n;
 
 	if (k % 2 && j % 2) {
+#pragma GCC ivdep
 		for (int i = 0; i < n; i++)
 			mean[i] = a[i];
 	} else if (k % 2 || j % 2) {
+#pragma GCC ivdep
 		for (int i = 0; i < n; i++)
 			mean[i] = 0.5 * (a[i] + d[i]);
 	} else {
+#pragma GCC ivdep
 		for (int i = 0; i < n; i++)
 			mean[i] = 0.25 * ((a[i] + b[i]) + (c[i] + d[i]));
 	}
@@ -191,11 +203,13 @@ void interpolate_plane(const struct grid *fine, const struct grid *coarse, int k
 		double *restrict out = grid_row(fine, k, j);
 		mean_rows(coarse, k, j, mean);
 		if (add) {
+#pragma GCC ivdep
 			for (int i = 0; i < coarse->n; i++) {
 				out[2 * i] += 0.5 * (mean[i - 1] + mean[i]);
 				out[2 * i + 1] += mean[i];
 			}
 		} else {
+#pragma GCC ivdep
 			for (int i = 0; i < coarse->n; i++) {
 				out[2 * i] = 0.5 * (mean[i - 1] + mean[i]);
 				out[2 * i + 1] = mean[i];
