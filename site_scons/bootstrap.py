@@ -1,9 +1,9 @@
 """Make .venv, once: called by ./scons when its stamp does not match.
 
-A set-up that was interrupted is never taken for a finished one: the stamp is written last, under another name first, and
-whatever is found without the right stamp is removed and made again. (A folder under a temporary name, renamed at the end,
-would do as well, but every script in a virtual environment names the folder it was made in.) Several first calls at once
-wait for each other on a lock; the later ones find the stamp and have nothing to do.
+A set-up that was interrupted is never taken for a finished one: the stamp is written last, under another name first,
+and whatever is found without the right stamp is removed and made again. (A folder under a temporary name, renamed at
+the end, would do as well, but every script in a virtual environment names the folder it was made in.) Several first
+calls at once wait for each other on a lock; the later ones find the stamp and have nothing to do.
 
 Standard library only, in the syntax of an old Python, so that the message about it can be printed.
 """
@@ -65,7 +65,8 @@ def make_environment():
     if os.path.isdir(VENV):
         shutil.rmtree(VENV)
     say("VENV", "%s (Python %s)" % (os.path.relpath(VENV), sys.version.split()[0]))
-    made = subprocess.run([sys.executable, "-m", "venv", VENV], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    made = subprocess.run([sys.executable, "-m", "venv", VENV], text=True, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT)
     if made.returncode:
         fail("python3 -m venv failed:\n" + made.stdout)
 

@@ -1,10 +1,10 @@
 """Tar files, read with suspicion and written the same every time.
 
-Reading: an archive comes from elsewhere, so a member may only be a file, a folder or a link that stays inside, and nothing is
-written through a link. (tarfile's own filters came with Python 3.11.4; Debian 12 has 3.11.2.)
+Reading: an archive comes from elsewhere, so a member may only be a file, a folder or a link that stays inside, and
+nothing is written through a link. (tarfile's own filters came with Python 3.11.4; Debian 12 has 3.11.2.)
 
-Writing: sorted names, owner 0, one time for all, modes 755 and 644, no extended headers unless a name is too long. Two trees
-with the same contents give the same bytes, wherever they are.
+Writing: sorted names, owner 0, one time for all, modes 755 and 644, no extended headers unless a name is too long. Two
+trees with the same contents give the same bytes, wherever they are.
 """
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""The command that runs a guest, from the description of a run: the one that the build uses and the one it tells the user."""
+"""The command that runs a guest, from the description of a run: the one that the build uses and the one it tells the
+user."""
 from __future__ import annotations
 
 import json

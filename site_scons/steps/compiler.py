@@ -22,8 +22,8 @@ def said(command: list[str]) -> str:
     except OSError as error:
         raise Failure(f"{command[0]} cannot be started: {error.strerror}") from error
     if done.returncode:
-        raise Failure(f"the C compiler does not work: {' '.join(command)} ended with {done.returncode}\n{done.stdout.rstrip()}\n"
-                      "on Debian, apt-get install --reinstall gcc binutils sets it right")
+        raise Failure(f"the C compiler does not work: {' '.join(command)} ended with {done.returncode}\n"
+                      f"{done.stdout.rstrip()}\non Debian, apt-get install --reinstall gcc binutils sets it right")
     return done.stdout.strip()
 
 
@@ -35,7 +35,8 @@ def main(arguments: list[str]) -> None:
     target = said(["gcc", "-dumpmachine"])
     if not target.startswith("x86_64"):
         raise Failure(f"gcc compiles for {target}; skete runs on x86_64 only")
-    step.write(output, f"{said(['gcc', '--version']).splitlines()[0]}\n{target}\n{said(['ld', '--version']).splitlines()[0]}\n")
+    versions = [said([tool, "--version"]).splitlines()[0] for tool in ("gcc", "ld")]
+    step.write(output, "\n".join([target, *versions, ""]))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,5 @@
-"""Compress an archive for others: `python -m steps.dist ARCHIVE OUTPUT`. gzip with an empty header, so the bytes depend on ARCHIVE alone."""
+"""Compress an archive for others: `python -m steps.dist ARCHIVE OUTPUT`. gzip with an empty header, so the bytes
+depend on ARCHIVE alone."""
 from __future__ import annotations
 
 import gzip

@@ -1,7 +1,8 @@
 """Check what was linked: `python -m steps.elfcheck PROGRAM REPORT LIBC VERSION`.
 
-A program of ours is static, bears our note with the libc it was linked with, knows nothing of the vDSO, has no relocations in
-its text and no segment that is both writable and executable, and starts inside its text. REPORT has what was found.
+A program of ours is static, bears our note with the libc it was linked with, knows nothing of the vDSO, has no
+relocations in its text and no segment that is both writable and executable, and starts inside its text. REPORT has
+what was found.
 """
 from __future__ import annotations
 
@@ -64,14 +65,16 @@ def objections(found: dict, libc: str, version: str) -> list[str]:
     wanted = {"type": NOTE_TYPE, "abi": NOTE_ABI, "libc": libc, "version": version}
     loads = found["segments"]
     return [
-        *unless(found["class"] == 64 and found["machine"] == "EM_X86_64", f"is for {found['machine']}, {found['class']} bits"),
+        *unless((found["class"], found["machine"]) == (64, "EM_X86_64"),
+                f"is for {found['machine']}, {found['class']} bits"),
         *unless(found["type"] in ("ET_EXEC", "ET_DYN"), f"is of type {found['type']}, no program"),
         *unless(not found["interpreter"], "asks for an interpreter: it is not static"),
         *unless(not found["needed"], f"needs shared libraries: {', '.join(found['needed'])}"),
         *unless(not found["text_relocations"], "has relocations in its text"),
         *unless(found["notes"] == [wanted], f"should bear the note {wanted} and bears {found['notes'] or 'none'}"),
         *unless(not found["vdso"], f"knows of the vDSO: it contains {', '.join(found['vdso'])}"),
-        *unless(all(s["flags"] & (PF_W | PF_X) != PF_W | PF_X for s in loads), "has a segment both writable and executable"),
+        *unless(all(s["flags"] & (PF_W | PF_X) != PF_W | PF_X for s in loads),
+                "has a segment both writable and executable"),
         *unless(all(not flags & PF_X for flags in found["stack"]), "wants an executable stack"),
         *unless(any(s["flags"] & PF_X and s["start"] <= found["entry"] < s["end"] for s in loads),
                 f"starts at {found['entry']:#x}, which is not in its text"),

@@ -1,8 +1,8 @@
 """Build a libc: `python -m steps.libc RECIPE SOURCE OUTPUT --jobs N`.
 
-SOURCE is the patched source archive, OUTPUT a tar file of what the recipe's steps installed. The build happens out of tree in
-a workspace, and the objects are the same wherever that was. The whole output of the commands goes to OUTPUT's name with
-`.log`, and its end is shown when one of them fails.
+SOURCE is the patched source archive, OUTPUT a tar file of what the recipe's steps installed. The build happens out of
+tree in a workspace, and the objects are the same wherever that was. The whole output of the commands goes to OUTPUT's
+name with `.log`, and its end is shown when one of them fails.
 """
 from __future__ import annotations
 
@@ -52,7 +52,8 @@ class Progress:
 
 
 def run(command: list[str], folder: Path, environment: dict[str, str], log, progress: Progress) -> None:
-    """Run one command of the build with its output in `log`. Failure with the end of the output when it does not end well."""
+    """Run one command of the build with its output in `log`. Failure with the end of the output when it does not end
+    well."""
     log.write(f"+ {shlex.join(command)}\n")
     try:
         child = subprocess.Popen(command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
@@ -94,7 +95,8 @@ def main(arguments: list[str]) -> None:
         build.mkdir()
         # Relative to the build folder: neither the objects nor the commands then know where the workspace is, and a
         # folder with a blank in its name, which configure scripts and makefiles cannot bear, does not reach them.
-        values = {"source": "../source", "root": "../root", "jobs": options.jobs, "map": "-ffile-prefix-map=../source=."}
+        values = {"source": "../source", "root": "../root", "jobs": options.jobs,
+                  "map": "-ffile-prefix-map=../source=."}
         environment = {key: value for key, value in os.environ.items() if key not in FOREIGN}
         environment |= {key: value.format(**values) for key, value in how.environment.items()}
         environment["LC_ALL"] = "C"

@@ -1,9 +1,9 @@
 """Apply a quilt series to a source archive: `python -m steps.patch ARCHIVE SERIES OUTPUT --folder NAME`.
 
-The archive is unpacked in a workspace, every patch of the series is applied there with patch(1), and the whole tree is packed
-as OUTPUT, whose members lie below NAME and bear the day of the newest file in the archive (or SOURCE_DATE_EPOCH). A patch
-that does not apply ends the step with the patch, the file and the reject. One that would apply with fuzz does not: it may
-be in the wrong place; one series fits several releases because lines may have moved.
+The archive is unpacked in a workspace, every patch of the series is applied there with patch(1), and the whole tree is
+packed as OUTPUT, whose members lie below NAME and bear the day of the newest file in the archive (or
+SOURCE_DATE_EPOCH). A patch that does not apply ends the step with the patch, the file and the reject. One that would
+apply with fuzz does not: it may be in the wrong place; one series fits several releases because lines may have moved.
 """
 from __future__ import annotations
 
@@ -34,13 +34,16 @@ def read_series(series: Path) -> list[tuple[Path, str]]:
 def apply(patch: Path, strip: str, tree: Path, place: str) -> None:
     """Apply one patch to `tree`. Failure, with what was rejected, where a hunk does not fit. `place`: "2 of 4"."""
     done = subprocess.run(
-        ["patch", strip, "--batch", "--forward", "--fuzz=0", "--no-backup-if-mismatch", "-d", str(tree), "-i", str(patch.resolve())],
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", env={**os.environ, "LC_ALL": "C"})
+        ["patch", strip, "--batch", "--forward", "--fuzz=0", "--no-backup-if-mismatch", "-d", tree,
+         "-i", patch.resolve()],
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
+        env={**os.environ, "LC_ALL": "C"})
     if done.returncode == 0:
         return
     words = [f"patch {patch} ({place} of the series) does not apply"]
     for reject in sorted(tree.rglob("*.rej")):
-        words += [f"file: {reject.relative_to(tree).with_suffix('')}", "reject:", reject.read_text(errors="replace").rstrip()]
+        words += [f"file: {reject.relative_to(tree).with_suffix('')}", "reject:",
+                  reject.read_text(errors="replace").rstrip()]
     raise Failure("\n".join([*words, "patch(1) said:", done.stdout.rstrip()]))
 
 

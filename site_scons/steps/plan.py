@@ -43,7 +43,8 @@ class Plan:
 
 CRT_KEYS = {"defines": str, "wrap": list, "entry": str}
 OPTIONAL = {"environment": {}, "macros": {}}
-KINDS = {"steps": list, "provides": list, "licences": list, "crt": dict, "files": dict, "environment": dict, "macros": dict}
+KINDS = {"steps": list, "provides": list, "licences": list, "crt": dict, "files": dict, "environment": dict,
+         "macros": dict}
 
 
 def plan(recipe: Recipe) -> Plan:

@@ -1,8 +1,8 @@
 """Run a program under the monitor: `python -m steps.run RUN OUTPUT RESULT`.
 
-RUN is a description made by verbs/app.py; OUTPUT gets the guest's standard output, RESULT what the monitor says about the run
-(`skete run --json`). What the guest did is not judged here: the step fails only when there is nothing to judge, because the
-monitor failed or time ran out. Standard error goes to the terminal as it comes.
+RUN is a description made by verbs/app.py; OUTPUT gets the guest's standard output, RESULT what the monitor says about
+the run (`skete run --json`). What the guest did is not judged here: the step fails only when there is nothing to
+judge, because the monitor failed or time ran out. Standard error goes to the terminal as it comes.
 """
 from __future__ import annotations
 

@@ -1,8 +1,9 @@
-"""Write a software bill of materials, CycloneDX 1.5 as JSON: `python -m steps.sbom RECIPE VERSION SOURCE SYSROOT SERIES OUTPUT`.
+"""Write a software bill of materials, CycloneDX 1.5 as JSON: `python -m steps.sbom RECIPE VERSION SOURCE SYSROOT
+SERIES OUTPUT`.
 
-It says what the sysroot is made of: the libc as published (hash, licence, where from), our patches as its pedigree, our start
-files. Its time is that of the packed files and its serial number follows from its contents: the same build, the same bytes.
-https://cyclonedx.org/docs/1.5/json/
+It says what the sysroot is made of: the libc as published (hash, licence, where from), our patches as its pedigree,
+our start files. Its time is that of the packed files and its serial number follows from its contents: the same build,
+the same bytes. https://cyclonedx.org/docs/1.5/json/
 """
 from __future__ import annotations
 
@@ -43,7 +44,8 @@ def bill(recipe, version: str, source: Path, sysroot: Path, patches: list[Path])
         "purl": f"pkg:generic/{recipe.name}@{version}", "hashes": _hash(release.sha256),
         "licenses": [{"expression": recipe.licence}],
         "externalReferences": [{"type": "website", "url": recipe.homepage},
-                               *({"type": "distribution", "url": url, "hashes": _hash(release.sha256)} for url in links)],
+                               *({"type": "distribution", "url": url, "hashes": _hash(release.sha256)}
+                                 for url in links)],
     }
     patched = {
         "type": "library", "bom-ref": f"{recipe.name}@{version}", "name": recipe.name, "version": f"{version}+skete",
@@ -75,7 +77,8 @@ def main(arguments: list[str]) -> None:
     except RecipeError as error:
         raise Failure(str(error)) from error
     serial = uuid.uuid5(NAMESPACE, json.dumps(content, sort_keys=True))
-    step.write(Path(output), json.dumps({**content, "serialNumber": f"urn:uuid:{serial}"}, indent=2, sort_keys=True) + "\n")
+    content["serialNumber"] = f"urn:uuid:{serial}"
+    step.write(Path(output), json.dumps(content, indent=2, sort_keys=True) + "\n")
 
 
 if __name__ == "__main__":

@@ -33,8 +33,8 @@ def run(main: Callable[[list[str]], None]) -> None:
 def workspace(beside: Path, name: str) -> Iterator[Path]:
     """Give an empty folder in `beside` (made if need be) and remove it afterwards.
 
-    It is locked for as long as we live, however we end: what a killed step left behind is not, and is removed by the next
-    step that looks here.
+    It is locked for as long as we live, however we end: what a killed step left behind is not, and is removed by the
+    next step that looks here.
     """
     beside.mkdir(parents=True, exist_ok=True)
     for old in beside.glob(".work-*"):
@@ -55,7 +55,8 @@ def workspace(beside: Path, name: str) -> Iterator[Path]:
 
 
 def _lock(folder: Path) -> int | None:
-    """Lock a folder; return the descriptor that holds the lock, which no child inherits, or None when it cannot be had."""
+    """Lock a folder; return the descriptor that holds the lock, which no child inherits, or None when it cannot be
+    had."""
     try:
         fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     except OSError:

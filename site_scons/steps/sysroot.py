@@ -1,7 +1,9 @@
-"""Make a sysroot of a built libc: `python -m steps.sysroot RECIPE LIBC OUTPUT --version V --arch A --crt FOLDER --templates FOLDER`.
+"""Make a sysroot of a built libc: `python -m steps.sysroot RECIPE LIBC OUTPUT --version V --arch A --crt FOLDER
+--templates FOLDER`.
 
-LIBC is the tar file of steps.libc. Into it go the recipe's files (the compiler wrapper and its specs, from templates), and our
-start files in front of the libc's own; crt/README.md says how these are joined. The result can be unpacked anywhere.
+LIBC is the tar file of steps.libc. Into it go the recipe's files (the compiler wrapper and its specs, from templates),
+and our start files in front of the libc's own; crt/README.md says how these are joined. The result can be unpacked
+anywhere.
 """
 from __future__ import annotations
 
@@ -16,8 +18,9 @@ from steps.patch import newest_member
 from steps.plan import Plan, plan
 from steps.step import Failure
 
-CRTFLAGS = ("-std=c99 -Os -nostdinc -ffreestanding -fPIC -fvisibility=hidden -fno-stack-protector "
-            "-fno-tree-loop-distribute-patterns -fno-asynchronous-unwind-tables -fcf-protection=none -Wall -Wextra").split()
+CRTFLAGS = (    # crt/README.md
+    "-std=c99 -Os -nostdinc -ffreestanding -fPIC -fvisibility=hidden -fno-stack-protector -Wall -Wextra "
+    "-fno-tree-loop-distribute-patterns -fno-asynchronous-unwind-tables -fcf-protection=none").split()
 
 
 def command(*words: str) -> None:

@@ -1,4 +1,5 @@
-"""Unpack a sysroot: `python -m steps.unpack ARCHIVE STAMP`. The folder is STAMP's own; STAMP holds the archive's SHA-256."""
+"""Unpack a sysroot: `python -m steps.unpack ARCHIVE STAMP`. The folder is STAMP's own; STAMP holds the archive's
+SHA-256."""
 from __future__ import annotations
 
 import hashlib

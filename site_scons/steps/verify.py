@@ -65,7 +65,8 @@ def objection(expect: dict, output: Path, result: Path) -> str | None:
     said = json.loads(result.read_text())
     printed = output.read_bytes()
     if said["exit_status"] != expect["status"]:
-        return f"it {ending(said['status'])}, expected was status {expect['status']}; its last words:{last_words(printed)}"
+        return (f"it {ending(said['status'])}, expected was status {expect['status']}; "
+                f"its last words:{last_words(printed)}")
     match expect["kind"]:
         case "golden":
             return difference(Path(expect["file"]).read_bytes(), printed, expect["file"])
@@ -92,7 +93,8 @@ def main(arguments: list[str]) -> None:
     step.write(verdict, json.dumps({
         "schema": 1, **about, "status": "failed" if why else "verified", "why": why, "exit_status": said["exit_status"],
         "time": said["time"], "calls": sum(row["calls"] for row in said["syscalls"].values()),
-        "syscalls": {name: row["calls"] for name, row in said["syscalls"].items()}, "unserved": said.get("unserved", {}),
+        "syscalls": {name: row["calls"] for name, row in said["syscalls"].items()},
+        "unserved": said.get("unserved", {}),
         "output": str(output),
     }, indent=1) + "\n")
     if why:

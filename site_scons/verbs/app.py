@@ -39,7 +39,8 @@ class Generated:
 
 @dataclass(frozen=True)
 class Run:
-    """One declared app: its checked program, and its verdict unless run=no; `about` is what is known before it has run."""
+    """One declared app: its checked program, and its verdict unless run=no; `about` is what is known before it has
+    run."""
     program: object
     check: object
     verdict: object | None = None
@@ -57,9 +58,9 @@ def give(env) -> None:
 
 # The keywords of App and what each is when the SConscript does not give it.
 DEFAULTS = {
-    "args": [], "expect": 0, "status": 0, "libs": [], "defines": {}, "include": [], "cflags": [], "opt": "2", "generate": [],
-    "classes": None, "newlib": [], "env": {}, "mounts": [], "files": [], "workdir": False, "stdin": None, "tty": None,
-    "timeout": 60,
+    "args": [], "expect": 0, "status": 0, "libs": [], "defines": {}, "include": [], "cflags": [], "opt": "2",
+    "generate": [], "classes": None, "newlib": [], "env": {}, "mounts": [], "files": [], "workdir": False,
+    "stdin": None, "tty": None, "timeout": 60,
 }
 
 
@@ -91,13 +92,15 @@ def _app(env, name: str, sources, /, **given) -> None:
     toolchain = env["TOOLCHAIN"]
     check = step(env, f"#{folder}/{name}.elf.json", program,
                  f"$STEP.elfcheck $SOURCE $TARGET {toolchain.recipe.name} {toolchain.version}")
-    env["APPS"].runs.append(Run(program[0], check[0], *(_verdict(env, program, check, want) if env["run"] != "no" else ())))
+    verdict = _verdict(env, program, check, want) if env["run"] != "no" else ()
+    env["APPS"].runs.append(Run(program[0], check[0], *verdict))
 
 
 def _program(env, sources: list[str], want: dict, opt: str):
     """Declare compiling and linking; return the program's node."""
     out, gcc = env["OUT"], env["TOOLCHAIN"].gcc
-    defines = [f"-D{key}" if value is None else f"-D{key}={env.subst(str(value))}" for key, value in want["defines"].items()]
+    defines = [f"-D{key}" if value is None else f"-D{key}={env.subst(str(value))}"
+               for key, value in want["defines"].items()]
     newlib = want["newlib"] if Path(env["NEWLIB"]).is_dir() else []
     if newlib:
         defines.append("-DHAVE_NEWLIB")
@@ -107,8 +110,8 @@ def _program(env, sources: list[str], want: dict, opt: str):
     generated = [env.Command(f"#{out}/{g.target}", [File(s) for s in g.sources], env.Said(g.command, "generate"))
                  for g in want["generate"]]
     include = [Dir("."), Dir(f"#{out}"), *(Dir(path) for path in want["include"])]
-    env.Replace(CC=gcc, LINK=gcc, CPPPATH=include, CCFLAGS=[*OPT[opt], "-Wall", "-g0", *Flatten([want["cflags"]]), *defines],
-                CFLAGS=["-std=gnu11"], CPPDEFINES=[], LIBS=Flatten([want["libs"]]), OBJSUFFIX=".o")
+    env.Replace(CC=gcc, LINK=gcc, CPPPATH=include, CPPDEFINES=[], LIBS=Flatten([want["libs"]]), OBJSUFFIX=".o",
+                CFLAGS=["-std=gnu11"], CCFLAGS=[*OPT[opt], "-Wall", "-g0", *Flatten([want["cflags"]]), *defines])
     env.Replace(CCCOM=env.Said("$CC -o $TARGET -c $CFLAGS $CCFLAGS $_CCCOMCOM $SOURCE", "compile"),
                 ASPPCOM=env.Said("$CC -o $TARGET -c $CCFLAGS $_CCCOMCOM $SOURCE", "compile"),
                 LINKCOM=env.Said("$LINK -o $TARGET $LINKFLAGS $SOURCES $_LIBDIRFLAGS $_LIBFLAGS", "link"))
@@ -137,7 +140,8 @@ def _object(env, source, name: str):
 
 
 def path_of(node) -> str:
-    """Return a file's path as a command at the top of the tree needs it; str(node) is relative to the SConscript's folder."""
+    """Return a file's path as a command at the top of the tree needs it; str(node) is relative to the SConscript's
+    folder."""
     return node.get_internal_path()
 
 
@@ -173,7 +177,8 @@ def _verdict(env, program, check, want: dict) -> tuple[object, dict]:
              "libc": env["TOOLCHAIN"].name, "engine": engine, "by_hand": command.by_hand(run)}
     described = _spec(env, f"#{place}/{name}.run.json", run)
     env["RUN_DETAILS"] = ", ".join(filter(None, [
-        f"class {env['class']}" if want["classes"] else "", f"{env['threads']} threads" if env["threads"] != "1" else "",
+        f"class {env['class']}" if want["classes"] else "",
+        f"{env['threads']} threads" if env["threads"] != "1" else "",
         "natively" if engine == "native" else f"engine {engine}"]))
     ran = step(env, [f"#{place}/{name}.out", f"#{place}/{name}.result.json"],
                [described, program, check, *files, *([stdin] if stdin else []), *_monitor(env)],
@@ -197,7 +202,8 @@ def _expectation(env, want: dict) -> tuple[dict, list]:
             return {"kind": "pattern", "pattern": expression}, []
         case Checker(program, arguments):
             node = File(program)
-            return {"kind": "checker", "program": path_of(node), "arguments": [env.subst(word) for word in arguments]}, [node]
+            words = [env.subst(word) for word in arguments]
+            return {"kind": "checker", "program": path_of(node), "arguments": words}, [node]
         case int():
             return {"kind": "status"}, []
         case str(path):
@@ -209,7 +215,8 @@ def _expectation(env, want: dict) -> tuple[dict, list]:
 
 
 def _monitor(env) -> list:
-    """Return what a run depends on besides the program: every file of the monitor, for another monitor may judge otherwise."""
+    """Return what a run depends on besides the program: every file of the monitor, for another monitor may judge
+    otherwise."""
     if env["engine"] == "native":
         return []
     files = [path for pattern in ("*.py", "*.c", "*.S", "*.h") for path in (TOP / "skete").rglob(pattern)]

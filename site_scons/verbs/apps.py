@@ -1,4 +1,5 @@
-"""Which apps a build is about: app=NAME, families, lists, folders elsewhere. What an SConscript says is read by verbs/app.py."""
+"""Which apps a build is about: app=NAME, families, lists, folders elsewhere. What an SConscript says is read by
+verbs/app.py."""
 from __future__ import annotations
 
 import hashlib
@@ -45,7 +46,8 @@ def chosen(wanted: str, names: list[str]) -> list[tuple[str, Path]]:
     """Return (name, folder) of every app that `app=wanted` means. Ends with a message for one that there is not."""
     found: dict[str, Path] = {}
     for word in filter(None, wanted.split(",")):
-        family = names if word == "all" else [name for name in names if name == word or name.startswith(word.rstrip("/") + "/")]
+        inside = word.rstrip("/") + "/"
+        family = names if word == "all" else [name for name in names if name == word or name.startswith(inside)]
         if family:
             found.update((name, APPS / name) for name in family)
             continue
@@ -88,8 +90,11 @@ def _index(env, apps: Apps):
     entries = []
     for target, compiler in apps.objects:
         source = target.sources[0]
-        command = compiler.subst("$CC -o $TARGET -c $CFLAGS $CCFLAGS $_CCCOMCOM $SOURCE", target=[target], source=[source])
-        entries.append({"directory": str(TOP), "file": str(TOP / path_of(source)), "command": command, "output": path_of(target)})
-    node = env.Command("#compile_commands.json", Value(json.dumps(entries, indent=1) + "\n"), env.Said(write_value, "index"))
+        command = compiler.subst("$CC -o $TARGET -c $CFLAGS $CCFLAGS $_CCCOMCOM $SOURCE", target=[target],
+                                 source=[source])
+        entries.append({"directory": str(TOP), "file": str(TOP / path_of(source)), "command": command,
+                        "output": path_of(target)})
+    text = json.dumps(entries, indent=1) + "\n"
+    node = env.Command("#compile_commands.json", Value(text), env.Said(write_value, "index"))
     env.NoCache(node)
     return node[0]

@@ -1,4 +1,5 @@
-"""`scons dist`: what others can take away: patched source, sysroot, SBOM and checksums, the same bytes on every build."""
+"""`scons dist`: what others can take away: patched source, sysroot, SBOM and checksums, the same bytes on every build.
+"""
 from __future__ import annotations
 
 from SCons.Script import COMMAND_LINE_TARGETS, Alias
@@ -8,7 +9,7 @@ from verbs.libc import step
 
 def declare(env, toolchain) -> None:
     """Declare the target `dist`: files in dist/, named after libc, version and machine."""
-    if "dist" not in COMMAND_LINE_TARGETS and not any(str(target).startswith("dist/") for target in COMMAND_LINE_TARGETS):
+    if not any(str(target).split("/")[0] == "dist" for target in COMMAND_LINE_TARGETS):
         return
     recipe, version = toolchain.recipe, toolchain.version
     env = env.Clone(RECIPE=str(recipe.path), VERSION=version)

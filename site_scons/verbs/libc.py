@@ -28,7 +28,8 @@ class Toolchain:
 
 
 def step(env, target, source, words: str, *modules: str):
-    """Declare that a step makes `target` from `source`. The step's own code, and `modules` it uses, count as sources."""
+    """Declare that a step makes `target` from `source`. The step's own code, and `modules` it uses, count as sources.
+    """
     name = words.split()[0].removeprefix("$STEP.").removeprefix("${STEP}.")
     node = env.Command(target, source, env.Said(words.replace("$STEP.", "${STEP}."), name))
     env.Depends(node, [f"#site_scons/steps/{module}.py" for module in (name, *modules)])
@@ -57,12 +58,14 @@ def declare(env) -> Toolchain:
         [download, f"#{recipe.patches}/series", *(f"#{patch.relative_to(TOP)}" for patch, _ in patches),
          Value(os.environ.get("SOURCE_DATE_EPOCH", ""))],
         f"$STEP.patch $SOURCE ${{SOURCES[1]}} $TARGET --folder {name}-skete", "archive")
-    built = step(env, f"#{BUILD}/libc/{name}-{env['arch']}.tar", [source, compiler, Value(_text(how.steps, how.environment,
-                 how.provides, how.licences))], "$STEP.libc $RECIPE $SOURCE $TARGET $( --jobs $JOBS $)", "archive", "plan")
+    built = step(
+        env, f"#{BUILD}/libc/{name}-{env['arch']}.tar",
+        [source, compiler, Value(_text(how.steps, how.environment, how.provides, how.licences))],
+        "$STEP.libc $RECIPE $SOURCE $TARGET $( --jobs $JOBS $)", "archive", "plan")
     sysroot = step(
         env, f"#{BUILD}/sysroot/{name}-{env['arch']}.tar",
-        [built, compiler, Value(_text(how.crt, how.files, how.macros)), Glob("#crt/*.[chS]"), Glob(f"#crt/{env['arch']}/*"),
-         [f"#toolchain/{template}" for template in how.files.values()]],
+        [built, compiler, Value(_text(how.crt, how.files, how.macros)), Glob("#crt/*.[chS]"),
+         Glob(f"#crt/{env['arch']}/*"), [f"#toolchain/{template}" for template in how.files.values()]],
         "$STEP.sysroot $RECIPE $SOURCE $TARGET --version $VERSION --arch $arch --crt crt --templates toolchain",
         "archive", "plan")
     folder = f"{BUILD}/sysroot/{name}-{env['arch']}"

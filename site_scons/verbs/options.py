@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 
 from SCons.Errors import UserError
-from SCons.Script import (BoolVariable, CacheDir, Decider, Dir, EnumVariable, Environment, Exit, GetOption, SConsignFile,
-                          SetOption, Variables)
+from SCons.Script import (BoolVariable, CacheDir, Decider, Dir, EnumVariable, Environment, Exit, GetOption,
+                          SConsignFile, SetOption, Variables)
 
 from fetch import RecipeError, load_recipe
 from steps.libc import FOREIGN

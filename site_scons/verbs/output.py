@@ -1,4 +1,5 @@
-"""What the build says: one line for each thing it makes, a table of verdicts at the end, a word when nothing had to be done."""
+"""What the build says: one line for each thing it makes, a table of verdicts at the end, a word when nothing had to be
+done."""
 from __future__ import annotations
 
 import atexit
@@ -40,8 +41,8 @@ _done = []
 class _Display(SCons.Util.DisplayEngine):
     """SCons's own remarks, without the long tail of them.
 
-    "is up to date", for each target: report_at_end says it once for all. "Removed", for each file deep inside: the folders
-    that go with them say as much.
+    "is up to date", for each target: report_at_end says it once for all. "Removed", for each file deep inside: the
+    folders that go with them say as much.
     """
 
     def __call__(self, text: str, append_newline: int = 1) -> None:
@@ -76,7 +77,8 @@ def report_at_end(env, apps) -> None:
 
 
 def _verdict(run, failed: list) -> dict | None:
-    """Return what this build knows of one app: its verdict, that it has none, or None when the build did not come to it."""
+    """Return what this build knows of one app: its verdict, that it has none, or None when the build did not come to
+    it."""
     state = run.verdict.get_state() if run.verdict is not None else SCons.Node.no_state
     if state in (SCons.Node.executed, SCons.Node.up_to_date) or run.verdict in failed:
         try:

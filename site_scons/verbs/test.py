@@ -30,7 +30,7 @@ def _settings(toolchain) -> dict[str, str]:
     gcc = TOP / toolchain.gcc
     settings = {"SKETE_SYSROOT": str(gcc.parent.parent)}
     if "CC" not in os.environ and not _host_has_libc():
-        print("skete: gcc has no C library here (libc6-dev): what the tests compile for the host is compiled by skete-gcc")
+        print("skete: gcc has no C library here (libc6-dev): skete-gcc compiles what the tests compile for the host")
         settings["CC"] = str(gcc)
     return settings
 

@@ -27,8 +27,9 @@ def declare(tree, name: str, declaration: str, **files: str) -> str:
 
 
 def test_arguments_class_threads_and_macros_are_filled_in(tree):
-    app = declare(tree, "args", 'env.App("args", ["a.c"], args=["class $class", "$threads"], defines={"CODE": "$threads+1"},\n'
-                  '        classes=["S", "A"], status=4, expect="want")', a__c=ARGS_C, want="class A\n3\n")
+    app = declare(tree, "args", 'env.App("args", ["a.c"], args=["class $class", "$threads"],\n'
+                  '        defines={"CODE": "$threads+1"}, classes=["S", "A"], status=4, expect="want")',
+                  a__c=ARGS_C, want="class A\n3\n")
     tree.built(app, NATIVE, "class=A", "threads=3")
     assert (tree.top / "build/apps/tiny-1.0-x86_64/args/O2-A-t3/args").exists()
     assert "args: App('args') has no class W; it has S, A" in tree.refused(app, NATIVE, "class=W")
@@ -36,7 +37,8 @@ def test_arguments_class_threads_and_macros_are_filled_in(tree):
 
 def test_a_header_is_generated_before_compiling(tree):
     app = declare(
-        tree, "gen", 'env.App("gen", ["a.c"], classes=["S"], expect=7, generate=[env.Generate("code.h", ["make.py", "data"],\n'
+        tree, "gen", 'env.App("gen", ["a.c"], classes=["S"], expect=7,\n'
+        '        generate=[env.Generate("code.h", ["make.py", "data"],\n'
         '        "$PYTHON ${SOURCES[0]} ${SOURCES[1]} $class $TARGET")])',
         a__c='#include "code.h"\n' + ARGS_C, data="7",
         make__py="import sys\nfrom pathlib import Path\ndata, name, target = sys.argv[1:]\nassert name == 'S'\n"
@@ -48,8 +50,8 @@ def test_a_header_is_generated_before_compiling(tree):
 
 @pytest.mark.parametrize("expression, verdict", [(r"^b+$", "verified"), (r"^b$", "failed")])
 def test_a_pattern_is_looked_for_line_by_line(tree, expression, verdict):
-    app = declare(tree, "pat", f'env.App("pat", ["a.c"], args=["a", "bbb"], defines={{"CODE": 0}}, expect=env.Pattern(r"{expression}"))',
-                  a__c=ARGS_C)
+    app = declare(tree, "pat", 'env.App("pat", ["a.c"], args=["a", "bbb"], defines={"CODE": 0},\n'
+                  f'        expect=env.Pattern(r"{expression}"))', a__c=ARGS_C)
     printed = tree.built(app, NATIVE) if verdict == "verified" else tree.refused(app, NATIVE)
     assert verdict in printed
     assert (f"its output has no /{expression}/" in printed) == (verdict == "failed")
@@ -57,9 +59,10 @@ def test_a_pattern_is_looked_for_line_by_line(tree, expression, verdict):
 
 @pytest.mark.parametrize("limit, verdict", [("3", "verified"), ("2", "failed")])
 def test_a_checker_sees_output_and_result(tree, limit, verdict):
-    app = declare(tree, "chk", f'env.App("chk", ["a.c"], args=["a", "bbb"], defines={{"CODE": 0}}, expect=env.Checker("c.py", "{limit}"))',
-                  a__c=ARGS_C,
-                  c__py="import json, sys\noutput, result, limit = sys.argv[1:]\nassert json.load(open(result))['exit_status'] == 0\n"
+    app = declare(tree, "chk", 'env.App("chk", ["a.c"], args=["a", "bbb"], defines={"CODE": 0},\n'
+                  f'        expect=env.Checker("c.py", "{limit}"))', a__c=ARGS_C,
+                  c__py="import json, sys\noutput, result, limit = sys.argv[1:]\n"
+                        "assert json.load(open(result))['exit_status'] == 0\n"
                         "longest = max(map(len, open(output).read().split()))\n"
                         "sys.exit(f'a word has {longest} letters' if longest > int(limit) else 0)\n")
     printed = tree.built(app, NATIVE) if verdict == "verified" else tree.refused(app, NATIVE)
@@ -146,7 +149,8 @@ int main(int argc, char **argv)
 
 def test_standard_input_is_a_file_or_empty(tree):
     app = declare(tree, "cat", 'env.App("cat", ["c.c"], stdin="in.txt", expect="want")\n'
-                  'env.App("null", ["c.c"], expect="nothing")', c__c=CAT_C, in__txt="given", want="given\n", nothing="\n")
+                  'env.App("null", ["c.c"], expect="nothing")', c__c=CAT_C, in__txt="given", want="given\n",
+                  nothing="\n")
     tree.built(app, NATIVE)
 
 
@@ -173,14 +177,14 @@ words[words.index("--json"):][:2] = []
 print("\\n".join(word for word in words if word != result))
 """)
     monitor.chmod(0o755)
-    app = declare(tree, "told", 'env.App("told", ["a.c"], defines={"CODE": 0}, args=["-x", "$threads"], env={"A": "b c"},\n'
-                  '        mounts=["data:/data:ro"], files=["in.txt"], timeout=9, expect=env.Pattern("."))', a__c=ARGS_C,
-                  in__txt="x", data__x="y")
+    app = declare(tree, "told", 'env.App("told", ["a.c"], defines={"CODE": 0}, args=["-x", "$threads"],\n'
+                  '        env={"A": "b c"}, mounts=["data:/data:ro"], files=["in.txt"], timeout=9,\n'
+                  '        expect=env.Pattern("."))', a__c=ARGS_C, in__txt="x", data__x="y")
     tree.built(app, f"monitor={monitor}")
     out = "build/apps/tiny-1.0-x86_64/told/O2"
     told = (tree.top / out / "process/told.out").read_text().splitlines()
-    words = ["run", "--engine", "process", "--timeout", "9", "--json", "--mount", f"{out}/process/told.work:/work", "--cwd", "/work",
-             "--mount", "apps/told/data:/data:ro", "--env", "A=b c", f"{out}/told", "-x", "1"]
+    words = ["run", "--engine", "process", "--timeout", "9", "--json", "--mount", f"{out}/process/told.work:/work",
+             "--cwd", "/work", "--mount", "apps/told/data:/data:ro", "--env", "A=b c", f"{out}/told", "-x", "1"]
     assert told == words
     verdict = json.loads((tree.top / out / "process/told.verdict.json").read_text())
     assert (verdict["calls"], verdict["syscalls"]) == (2, {"write": 2})

@@ -31,8 +31,9 @@ class Checkout:
         (self.top / "requirements.txt").write_text(text)
 
     def start(self, *words: str, **environment: str) -> subprocess.Popen:
-        return subprocess.Popen(["./scons", *words], cwd=self.top, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                                env={**os.environ, "PIP_NO_INDEX": "1", **environment}, start_new_session=True)
+        return subprocess.Popen(["./scons", *words], cwd=self.top, text=True, stdout=subprocess.PIPE,
+                                stderr=subprocess.STDOUT, start_new_session=True,
+                                env={**os.environ, "PIP_NO_INDEX": "1", **environment})
 
     def scons(self, *words: str, **environment: str) -> tuple[int, str]:
         child = self.start(*words, **environment)

@@ -9,7 +9,8 @@ import pytest
 
 def test_help_lists_targets_variables_and_apps(tree):
     printed = tree.built("-h")
-    for text in ("scons test", "scons dist", "Apps: hello;", "class=S", "(S|W|A|B|C)", "tiny_version=1.0", "run=yes", "verbose=no"):
+    for text in ("scons test", "scons dist", "Apps: hello;", "class=S", "(S|W|A|B|C)", "tiny_version=1.0", "run=yes",
+                 "verbose=no"):
         assert text in printed, text
 
 

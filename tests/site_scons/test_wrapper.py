@@ -22,8 +22,8 @@ def hello(tmp_path) -> Path:
 def gcc(sysroot, tmp_path):
     """Run the wrapper; the CompletedProcess, stdout and stderr together."""
     def gcc(*words, wrapper=sysroot / "bin/skete-gcc", **more):
-        return subprocess.run([wrapper, *words], cwd=tmp_path, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                              timeout=60, **more)
+        return subprocess.run([wrapper, *words], cwd=tmp_path, text=True, timeout=60, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, **more)
     return gcc
 
 
@@ -65,7 +65,8 @@ def test_a_header_of_the_user_s_comes_first(gcc, tmp_path):
     (tmp_path / "own").mkdir()
     (tmp_path / "own/stdio.h").write_text("#define OWN 1\n")
     for option in ("-I", "-isystem"):
-        assert "found 1" in gcc(option, "own", "-E", "-P", "-x", "c", "-", input="#include <stdio.h>\nfound OWN\n").stdout
+        done = gcc(option, "own", "-E", "-P", "-x", "c", "-", input="#include <stdio.h>\nfound OWN\n")
+        assert "found 1" in done.stdout
 
 
 def test_the_host_s_libraries_are_not_found(gcc, hello):
@@ -91,7 +92,8 @@ def test_through_a_symbolic_link_and_from_path(gcc, hello, sysroot, tmp_path):
     (tmp_path / "bin/cc").symlink_to(sysroot / "bin/skete-gcc")
     assert gcc("-o", "linked", hello, wrapper=tmp_path / "bin/cc").returncode == 0
     path = f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}"
-    done = subprocess.run(["sh", "-c", "cc -o found hello.c"], cwd=tmp_path, env={**os.environ, "PATH": path}, timeout=30)
+    done = subprocess.run(["sh", "-c", "cc -o found hello.c"], cwd=tmp_path, env={**os.environ, "PATH": path},
+                          timeout=30)
     assert done.returncode == 0
     assert printed(tmp_path / "linked") == printed(tmp_path / "found") == "hello\n"
 
@@ -125,8 +127,9 @@ printf 'all:\\n\\t%s -O2 -o hello hello.c\\n' "$CC" >Makefile
 
 def test_configure_and_make(hello, sysroot, tmp_path):
     (tmp_path / "configure").write_text(CONFIGURE)
-    done = subprocess.run(["sh", "-c", "sh ./configure && make"], cwd=tmp_path, text=True, timeout=60, stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT, env={**os.environ, "CC": str(sysroot / "bin/skete-gcc")})
+    done = subprocess.run(["sh", "-c", "sh ./configure && make"], cwd=tmp_path, text=True, timeout=60,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          env={**os.environ, "CC": str(sysroot / "bin/skete-gcc")})
     assert done.returncode == 0, done.stdout
     assert printed(tmp_path / "hello") == "hello\n"
 
