@@ -2,7 +2,7 @@
 
 __all__ = ["NAMES", "make"]
 
-NAMES = ("process",)
+NAMES = ("process", "kvm")
 
 
 def make(name: str):
@@ -10,4 +10,7 @@ def make(name: str):
     if name == "process":
         from skete.engines.process.engine import ProcessEngine
         return ProcessEngine()
+    if name == "kvm":
+        from skete.engines.kvm.engine import KvmEngine
+        return KvmEngine()
     raise ValueError(f"no engine is called {name!r}; there is: {', '.join(NAMES)}")

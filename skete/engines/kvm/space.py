@@ -1,0 +1,144 @@
+"""An address space: what is mapped, as regions; and the page tables, filled from them when the guest comes by.
+
+Mapping only notes the region, but for a little at its start: 64 GiB cost what is touched. A page fault on an address
+that may be accessed so is not the program's; it fills a piece of the tables and is over.
+
+Entries that go away leave translations behind. A frame that is discarded has none afterwards (the file's pages go);
+for the others, ``stale`` keeps what has to be forgotten before any thread of the space runs on.
+"""
+from __future__ import annotations
+
+import errno
+
+from skete.engine import AddressSpace, Regs
+from skete.engines.kvm import tables
+from skete.engines.kvm.layout import HUGE, RAM_AT
+from skete.engines.kvm.regions import Regions
+from skete.engines.kvm.vcpu import KvmVcpu
+
+__all__ = ["KvmSpace"]
+
+#: what is filled at once: eagerly when something is mapped, and around a fault where large pages are possible or not
+_EAGER = 4 * HUGE
+_AROUND_LARGE, _AROUND_SMALL = 32 * HUGE, 2 * HUGE
+#: from this size on, the host is asked for large pages
+_WORTH_HUGE = 8 * HUGE
+#: page faults in a row, at one instruction, that the tables do not explain, before the program hears of them
+_RETRIES = 16
+
+_WRITE_ACCESS, _FETCH = 2, 16
+
+
+class KvmSpace(AddressSpace):
+    def __init__(self, engine):
+        self.engine = engine
+        self.tables = tables.PageTables(engine.shared)
+        self.regions = Regions()
+        self.vcpus = []
+        self.stale = []             # (frame, end)
+        self.used_ns = 0            # processor time of threads that have ended
+        self.dead = False
+
+    # ---- mapping ----
+
+    def map(self, start: int, length: int, prot: int, frame: int) -> None:
+        end = start + length
+        replaced = self.regions.set(start, end, prot, frame - start)
+        if replaced:
+            self._drop(replaced)
+        if prot and length <= _EAGER:
+            self._fill(start, end, prot, frame - start)
+
+    def unmap(self, start: int, length: int) -> None:
+        self._drop(self.regions.cut(start, start + length))
+
+    def protect(self, start: int, length: int, prot: int) -> None:
+        end = start + length
+        for low, high, before, delta in self.regions.cut(start, end):
+            self.regions.set(low, high, prot, delta)
+            if before == prot:
+                continue
+            found = self.tables.clear(low, high)
+            if found and before & ~prot & 7:
+                self.stale.append((low + delta, high + delta))
+            if found and prot and high - low <= _EAGER:
+                self._fill(low, high, prot, delta)
+
+    def _drop(self, pieces: list) -> None:
+        for start, end, _, delta in pieces:
+            if self.tables.clear(start, end):
+                self.stale.append((start + delta, end + delta))
+
+    def discarded(self, start: int, end: int) -> None:
+        """These frames are gone from everybody's sight."""
+        left = []
+        for low, high in self.stale:
+            if low < start:
+                left.append((low, min(high, start)))
+            if high > end:
+                left.append((max(low, end), high))
+        self.stale = left
+
+    def forget_stale(self) -> None:
+        stale, self.stale = self.stale, []
+        for start, end in stale:
+            self.engine.memory.forget(RAM_AT + start, end - start)
+
+    def _fill(self, start: int, end: int, prot: int, delta: int) -> None:
+        physical = RAM_AT + start + delta
+        self.engine.memory.cover(physical, end - start)
+        self.tables.fill(start, end, physical, tables.flags(prot))
+
+    # ---- page faults ----
+
+    def page_fault(self, vcpu, address: int, error: int) -> bool:
+        """Make the access possible if it is allowed. Else the fault is the program's: False."""
+        region = self.regions.at(address)
+        if region is None:
+            return False
+        start, end, prot, delta = region
+        needed = 2 if error & _WRITE_ACCESS else 4 if error & _FETCH else 7
+        if not prot & needed:
+            return False
+        if self.tables.entry(address):
+            # It is there: filled for another thread meanwhile, or the processor remembered what was before.
+            where = address, error, vcpu.processor.frame()[0]
+            vcpu.retries = vcpu.retries + 1 if where == vcpu.retried else 0
+            vcpu.retried = where
+            return vcpu.retries < _RETRIES
+        large = not delta % HUGE
+        size = _AROUND_LARGE if large else _AROUND_SMALL
+        low = max(start, address & -size)
+        high = min(end, (address & -size) + size)
+        if large and end - start >= _WORTH_HUGE and prot & 2:
+            first, last = low + HUGE - 1 & -HUGE, high & -HUGE
+            if first < last:
+                self.engine.memory.huge(RAM_AT + first + delta, last - first)
+        self._fill(low, high, prot, delta)
+        return True
+
+    # ---- threads ----
+
+    def vcpu(self, regs: Regs, fs_base: int = 0, parent: KvmVcpu | None = None) -> KvmVcpu:
+        engine = self.engine
+        processor = engine.processor()
+        if processor is None:
+            raise OSError(errno.EAGAIN, f"KVM has {engine.limit} virtual processors here")
+        vcpu = KvmVcpu(engine, self, processor)
+        processor.begin(regs, self.tables.cr3, fs_base, None if parent is None else parent.processor.area())
+        self.vcpus.append(vcpu)
+        engine.threads += 1
+        if parent is not None:
+            vcpu.running = True         # a kick from now on is not lost
+            parent.children.append(vcpu)
+        return vcpu
+
+    def cpu_ns(self) -> int:
+        """Processor time of all its threads, in ns."""
+        return self.used_ns + sum(vcpu.cpu_ns() for vcpu in self.vcpus)
+
+    def kill(self) -> None:
+        if not self.dead:
+            self.dead = True
+            self.engine.stop(self)
+            self.tables.close()

@@ -1,0 +1,122 @@
+"""Host threads beside the monitor's: one for each processor once there are two, and one that ends a wait.
+
+All of them block every signal. KICK ends a KVM_RUN, and nothing else: it is blocked wherever skete's threads run, while
+KVM_RUN runs with an empty mask (KVM_SET_SIGNAL_MASK), so a kick that comes too early stays pending and ends the next
+one at once. That is why there is neither a handler nor a race.
+"""
+from __future__ import annotations
+
+import os
+import select
+import _signal
+import _thread
+from time import monotonic
+
+__all__ = ["KICK", "Watcher", "Worker", "kick", "take_kicks"]
+
+#: SIGRTMAX: nobody else's, we hope
+KICK = 64
+#: 32 and 33 are the C library's
+ALL = frozenset((*range(1, 32), *range(34, 65)))
+#: how much earlier than an armed deadline a new one may be without the watcher being told, in seconds
+_CLOSE_ENOUGH = 0.0005
+
+
+def kick(ident: int) -> None:
+    """End the KVM_RUN that this thread is in, or its next one."""
+    _signal.pthread_kill(ident, KICK)
+
+
+def take_kicks() -> None:
+    """Those that have come to the calling thread and are still pending are done with."""
+    while _signal.sigtimedwait((KICK,), 0) is not None:
+        pass
+
+
+class Worker:
+    """The thread that runs one processor. ``go`` lets it run until it stops; then it calls ``stopped(vcpu, trap)``.
+
+    execute(vcpu): KVM_RUN and what follows, until there is a trap, which it returns.
+    """
+
+    def __init__(self, execute, stopped):
+        self._execute, self._stopped = execute, stopped
+        self._start, self._ended = _thread.allocate_lock(), _thread.allocate_lock()
+        self._start.acquire()
+        self._ended.acquire()
+        self._vcpu = None
+        self.ident = _thread.start_new_thread(self._main, ())
+
+    def go(self, vcpu) -> None:
+        self._vcpu = vcpu
+        self._start.release()
+
+    def _main(self) -> None:
+        _signal.pthread_sigmask(_signal.SIG_BLOCK, ALL)
+        try:
+            while True:
+                self._start.acquire()
+                vcpu = self._vcpu
+                if vcpu is None:
+                    break
+                try:
+                    trap = self._execute(vcpu)
+                except BaseException as error:      # the monitor's thread raises it
+                    trap = error
+                self._stopped(vcpu, trap)
+        finally:
+            self._ended.release()
+
+    def close(self) -> None:
+        """End the thread; its processor has stopped."""
+        self._vcpu = None
+        self._start.release()
+        self._ended.acquire()
+
+
+class Watcher:
+    """Sleeps in select(2) for a thread that is in KVM_RUN and cannot, and kicks it when that would have returned.
+
+    It stays armed when the run has ended for another reason: being told costs a switch between threads, and a kick
+    that came for nothing only costs the waiter a look around.
+    """
+
+    def __init__(self, ident: int):
+        self._ident = ident
+        self._armed, self._fds, self._deadline = False, (), None
+        self._ended = _thread.allocate_lock()
+        self._ended.acquire()
+        self._closing = False
+        self._poke = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+        _thread.start_new_thread(self._main, ())
+
+    def arm(self, deadline: float | None, fds: tuple) -> None:
+        """Kick when one of the descriptors is readable, or time.monotonic() reaches the deadline."""
+        if self._armed and fds == self._fds:
+            before = self._deadline
+            if deadline is None or before is not None and before - _CLOSE_ENOUGH <= deadline:
+                return
+        self._fds, self._deadline, self._armed = fds, deadline, True
+        os.eventfd_write(self._poke, 1)
+
+    def _main(self) -> None:
+        _signal.pthread_sigmask(_signal.SIG_BLOCK, ALL)
+        while not self._closing:
+            armed, deadline = self._armed, self._deadline
+            timeout = None if not armed or deadline is None else max(0, deadline - monotonic())
+            try:
+                ready = select.select((self._poke, *(self._fds if armed else ())), (), (), timeout)[0]
+            except (OSError, ValueError):           # a descriptor that was closed meanwhile: the waiter will see
+                ready = (-1,)
+            if self._poke in ready:
+                os.eventfd_read(self._poke)
+                continue
+            self._armed = False
+            kick(self._ident)
+        self._ended.release()
+
+    def close(self) -> None:
+        self._closing = True
+        os.eventfd_write(self._poke, 1)
+        self._ended.acquire()
+        os.close(self._poke)

@@ -1,0 +1,63 @@
+"""What differs between one KVM and another is tried, not guessed from its name; and so is that it works at all.
+
+Whether ``syscall`` enters ring 0 (a software-backed KVM may stay in ring 3), and which of the two ways back to ring 3
+(processor.py) is faster.
+"""
+from __future__ import annotations
+
+from time import monotonic_ns
+
+from skete.engine import EngineError, Regs
+from skete.engines.kvm import tables
+from skete.engines.kvm.layout import PAGES_AT, STUB_AT
+
+__all__ = ["choose"]
+
+_TEXT = 0x40_0000
+_PAGE = STUB_AT + 0x2000        # a page of the engine's own that nothing else uses
+_LOOP = b"\x0f\x05\xeb\xfc"     # syscall; jmp back
+_TURNS = 5
+_FASTER = 0.9                   # what counts as faster
+
+assert _PAGE < PAGES_AT
+
+
+def choose(engine) -> tuple:
+    """(whether ring 3 needs to write to the port, whether to go back by a frame). EngineError where nothing works."""
+    engine.memory.own[_PAGE:_PAGE + len(_LOOP)] = _LOOP
+    space = tables.PageTables(engine.shared)
+    space.fill(_TEXT, _TEXT + 4096, _PAGE, tables.flags(5))
+    processor = engine.processor()
+    open_port = False
+    try:
+        by_segments, why = _best(processor, space.cr3, False)
+        if by_segments is None:
+            open_port = True
+            processor.open_port(True)
+            by_segments, _ = _best(processor, space.cr3, False)
+        if by_segments is None:
+            raise EngineError(f"a virtual machine starts, but it cannot execute a system call ({why}); dmesg may say "
+                              "why. Use --engine process")
+        processor.by_frame = processor.ring == 0 and (
+            _best(processor, space.cr3, True)[0] or by_segments) < by_segments * _FASTER
+    finally:
+        engine.give_back(processor)
+        space.close()
+    return open_port, processor.by_frame
+
+
+def _best(processor, cr3: int, by_frame: bool) -> tuple:
+    """(ns of the fastest turn or None, why there is none)."""
+    processor.by_frame = by_frame
+    processor.begin(Regs(rip=_TEXT, rsp=_TEXT, eflags=0x202), cr3, 0, None)
+    best = None
+    for turn in range(_TURNS):
+        start = monotonic_ns()
+        processor.prepare(turn)
+        why = processor.enter_once()
+        if why:
+            return None, why
+        taken = monotonic_ns() - start
+        if turn and (best is None or taken < best):
+            best = taken
+    return best, ""
