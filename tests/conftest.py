@@ -1,4 +1,5 @@
 """What all tests share: guest programs, and running them natively and under the monitor."""
+import functools
 import os
 import shutil
 import subprocess
@@ -11,7 +12,7 @@ TREE = Path(__file__).resolve().parent.parent
 GUESTS = TREE / "tests" / "guests"
 sys.path.insert(0, str(TREE))
 
-ENGINES = ("process",)
+ENGINES = ("process", "kvm")
 
 
 class Guests:
@@ -48,9 +49,23 @@ def sysroot() -> Path:
     return built[-1]
 
 
+@functools.cache
+def _why_not(name: str) -> str:
+    from skete import engines
+    from skete.engine import EngineError
+    try:
+        engines.make(name).close()
+    except EngineError as error:
+        return str(error)
+    return ""
+
+
 @pytest.fixture(params=ENGINES)
 def engine_name(request) -> str:
     """Each engine that works here; the others skip with their reason."""
+    why = _why_not(request.param)
+    if why:
+        pytest.skip(f"{request.param} engine: {why}")
     return request.param
 
 
