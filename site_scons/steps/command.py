@@ -21,7 +21,7 @@ def guest(run: dict, result: Path | None = None) -> list[str]:
     if result:
         words += ["--json", str(result)]
     if run["workdir"]:
-        words += ["--mount", f"{run['workdir']}:/work", "--cwd", "/work"]
+        words += ["--mount", f"{run['workdir']}:/app", "--cwd", "/app"]
     for mount in run["mounts"]:
         words += ["--mount", mount]
     for key, value in run["env"].items():

@@ -183,8 +183,8 @@ print("\\n".join(word for word in words if word != result))
     tree.built(app, f"monitor={monitor}")
     out = "build/apps/tiny-1.0-x86_64/told/O2"
     told = (tree.top / out / "process/told.out").read_text().splitlines()
-    words = ["run", "--engine", "process", "--timeout", "9", "--json", "--mount", f"{out}/process/told.work:/work",
-             "--cwd", "/work", "--mount", "apps/told/data:/data:ro", "--env", "A=b c", f"{out}/told", "-x", "1"]
+    words = ["run", "--engine", "process", "--timeout", "9", "--json", "--mount", f"{out}/process/told.work:/app",
+             "--cwd", "/app", "--mount", "apps/told/data:/data:ro", "--env", "A=b c", f"{out}/told", "-x", "1"]
     assert told == words
     verdict = json.loads((tree.top / out / "process/told.verdict.json").read_text())
     assert (verdict["calls"], verdict["syscalls"]) == (2, {"write": 2})
