@@ -77,8 +77,9 @@ def _app(env, name: str, sources, /, **given) -> None:
             refuse(why)
         print(f"skete: {why}: left out")
         return
+    made = [g.target for g in want["generate"]]
     for path in [*Flatten([sources]), *want["newlib"], *want["files"], *filter(None, [want["stdin"]])]:
-        if not (TOP / path[1:] if path.startswith("#") else env["WHERE"] / path).is_file():
+        if path not in made and not (TOP / path[1:] if path.startswith("#") else env["WHERE"] / path).is_file():
             refuse(f"{where}: there is no file {path} in {env['WHERE']}")
     opt = want["opt"] if env["opt"] == "default" else env["opt"]
     if opt not in OPT:
@@ -163,7 +164,8 @@ def _verdict(env, program, check, want: dict) -> tuple[object, dict]:
     place = f"{out}/{engine}"
     timeout = int(env["timeout"] or want["timeout"])
     fill = lambda text: env.subst(str(text))    # noqa: E731
-    files = [File(path) for path in want["files"]]
+    made = [g.target for g in want["generate"]]
+    files = [File(f"#{out}/{path}" if path in made else path) for path in want["files"]]
     stdin = File(want["stdin"]) if want["stdin"] else None
     run = {
         "label": env["LABEL"], "program": path_of(program[0]), "args": [fill(word) for word in want["args"]],
