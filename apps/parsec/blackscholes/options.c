@@ -7,7 +7,7 @@
 #include <string.h>
 #include "options.h"
 
-/* Files are read and written in pieces of this many bytes. */
+/* Files are read and written in pieces of this many bytes; libcs have smaller buffers. */
 enum { COLUMNS = 9, PIECE = 1 << 20 };
 
 static int allocate(struct options *o, long count)
@@ -69,14 +69,16 @@ static int parse(struct options *o, long i, char *text)
 long options_read(struct options *o, const char *path)
 {
 	FILE *file = fopen(path, "r");
-	char *line = NULL, *end;
+	char *line = NULL, *end, *buffer;
 	size_t size = 0;
 	long wrong = 0;
 
 	memset(o, 0, sizeof *o);
 	if (!file)
 		return -1;
-	setvbuf(file, NULL, _IOFBF, PIECE);
+	buffer = malloc(PIECE);
+	if (buffer)
+		setvbuf(file, buffer, _IOFBF, PIECE);
 	errno = 0;
 	if (getline(&line, &size, file) < 0) {
 		wrong = errno ? -1 : 1;
@@ -92,22 +94,28 @@ long options_read(struct options *o, const char *path)
 			wrong = i + 2;
 	free(line);
 	fclose(file);
+	free(buffer);
 	return wrong;
 }
 
 int options_write(const struct options *o, const char *path)
 {
 	FILE *file = fopen(path, "w");
+	char *buffer;
 	int bad;
 
 	if (!file)
 		return -1;
-	setvbuf(file, NULL, _IOFBF, PIECE);
+	buffer = malloc(PIECE);
+	if (buffer)
+		setvbuf(file, buffer, _IOFBF, PIECE);
 	fprintf(file, "%ld\n", o->count);
 	for (long i = 0; i < o->count; i++)
 		fprintf(file, "%.18f\n", o->price[i]);
 	bad = ferror(file);
-	return fclose(file) || bad ? -1 : 0;
+	bad |= fclose(file);
+	free(buffer);
+	return bad ? -1 : 0;
 }
 
 void options_free(struct options *o)
