@@ -24,7 +24,8 @@ class Device:
 
     fd, vm: descriptors;  run_size: bytes of a vcpu's shared page;  slots: memory slots there are
     processors: vcpus there can be;  cpuid: struct kvm_cpuid2, the host's own as far as KVM supports it
-    xcr0: the vector state that is switched on;  xsave_size: bytes of KVM's XSAVE area, 4096 or more
+    xcr0: the vector state that programs have;  xsave: whether it has to be switched on, in the guest's own XCR0 (a
+    software-backed KVM leaves programs the host's, and says nothing of XSAVE);  xsave_size: bytes of KVM's XSAVE area, 4096 or more
     frame_size: bytes that the state in xcr0 takes in memory;  address_bits: of a guest-physical address
     fsgsbase: whether programs may write their FS and GS bases themselves
     """
@@ -85,7 +86,8 @@ class Device:
         self.address_bits = leaves.get((0x8000_0008, 0), [36])[0] & 0xff
         self.fsgsbase = leaves.get((7, 0), nothing)[1] & 1
         self.xcr0, self.frame_size = 0, 512
-        if leaves.get((1, 0), nothing)[2] >> 26 & 1 and (13, 0) in leaves:
+        self.xsave = leaves.get((1, 0), nothing)[2] >> 26 & 1
+        if (13, 0) in leaves:
             self._choose_features(leaves)
 
     def _choose_features(self, leaves: dict) -> None:

@@ -159,7 +159,6 @@ class KvmEngine(Engine):
         self._blocked = True
 
     def _unblock(self) -> None:
-        threads.take_kicks()
         self._blocked = False
         _signal.pthread_sigmask(_signal.SIG_SETMASK, self._mask)
 
@@ -172,6 +171,7 @@ class KvmEngine(Engine):
         except OSError as error:
             if error.errno not in (errno.EINTR, errno.EAGAIN):
                 raise EngineError(f"KVM_RUN: {error.strerror}") from None
+            threads.take_kicks()
             return errno.EINTR
         finally:
             vcpu.used_ns += thread_time_ns() - start

@@ -31,7 +31,7 @@ HUGE = 2 << 20
 
 TASK_SIZE = 0x7fff_ffff_f000        # x86-64 with four page table levels: arch/x86 TASK_SIZE_MAX
 
-STUB = 0xffff_ffff_8000_0000
+STUB = 0xffff_ee5c_e7e0_0000
 TABLES = STUB + 0x1000
 PROCESSORS = STUB + 0x1_0000
 MAX_PROCESSORS = 1024

@@ -105,7 +105,7 @@ class Processor:
         struct.pack_into(kvm.DTABLE, sregs, kvm.SREGS_GDT, layout.TABLES, 79)
         struct.pack_into(kvm.DTABLE, sregs, kvm.SREGS_IDT, layout.IDT, layout.VECTORS * 16 - 1)
         cr4 = _PAE_OSFXSR_OSXMMEXCPT | (_CR4_FSGSBASE if device.fsgsbase else 0)
-        if device.xcr0:
+        if device.xsave:
             cr4 |= _CR4_OSXSAVE
         _WORD.pack_into(sregs, kvm.SREGS_CR0, _PE_MP_ET_NE_WP_AM_PG)
         _WORD.pack_into(sregs, kvm.SREGS_CR4, cr4)
@@ -115,7 +115,7 @@ class Processor:
                 (_CSTAR, 0), (_SFMASK, _SYSCALL_CLEARS))
         fcntl.ioctl(fd, kvm.KVM_SET_MSRS, struct.pack("<II", len(msrs), 0)
                     + b"".join(struct.pack("<IIQ", index, 0, value) for index, value in msrs))
-        if device.xcr0:
+        if device.xsave and device.xcr0:
             fcntl.ioctl(fd, kvm.KVM_SET_XCRS, struct.pack(kvm.XCRS, 1, 0, 0, 0, device.xcr0).ljust(kvm.XCRS_SIZE, b"\0"))
         # In KVM_RUN, and only there, every signal interrupts: struct kvm_signal_mask with an empty set.
         fcntl.ioctl(fd, kvm.KVM_SET_SIGNAL_MASK, struct.pack("<IQ", 8, 0))

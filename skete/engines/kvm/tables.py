@@ -50,7 +50,7 @@ class SharedTables:
         self._free.extend(pages)
 
     def _branch(self) -> int:
-        """Map the engine's own things; the table that the last entry of every top level points to."""
+        """Map the engine's own things; the table that every top level has in common."""
         pdpt, pd, pt = self.page(), self.page(), self.page()
         words = self.words
         words[(pdpt >> 3) + (STUB >> 30 & 511)] = pd | _TABLE
@@ -72,7 +72,7 @@ class PageTables:
         self.shared, self.words = shared, shared.words
         self.cr3 = shared.page()
         self.pages = [self.cr3]
-        self.words[(self.cr3 >> 3) + 511] = shared.top | _TABLE
+        self.words[(self.cr3 >> 3) + (STUB >> 39 & 511)] = shared.top | _TABLE
         self._directories = {}      # address >> 30 -> word index of the page directory
         self._tables = {}           # address >> 21 -> word index of the page table
         self._uppers = {}           # address >> 39 -> guest-physical address
