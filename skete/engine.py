@@ -98,6 +98,7 @@ class Regs:
 class Vcpu:
     """One thread of guest execution. All but ``kick`` only while it is stopped at a trap."""
 
+    space: "AddressSpace"
     regs: Regs          # property: reads a copy; assigning writes it back
     fs_base: int        # property: the thread pointer, guest virtual
     gs_base: int
@@ -148,6 +149,13 @@ class AddressSpace:
         until then. OSError(EAGAIN) where the engine has no room for another thread."""
         raise NotImplementedError
 
+    #: ``fork(parent: Vcpu, regs: Regs, fs_base: int, mappings) -> Vcpu``, or None where the engine has one address
+    #: space only. A new space, whose first thread stands stopped at these registers with the FPU state of
+    #: ``parent``, a stopped thread of this space. It shows exactly ``mappings``, an iterable of (start, length,
+    #: prot, frame, inherited), where ``inherited`` says that this space shows the same there. The new vcpu's space
+    #: is its ``space``. OSError(EAGAIN) where there is no room for another; ``parent`` stays stopped in any case.
+    fork = None
+
     def kill(self) -> None:
         """End every thread of the space at once and wait until they are gone."""
         raise NotImplementedError
@@ -162,6 +170,9 @@ class Engine:
     user_range: tuple
     #: [(start, end), ...]: ranges inside it that the engine keeps for itself
     reserved: list
+
+    #: ``copy(frame: int, to: int, length: int)`` of frames, or None where it is no faster than copying in ``ram``
+    copy = None
 
     def discard(self, frame: int, length: int) -> None:
         """Give these frames back to the host; they read as zero from now on."""

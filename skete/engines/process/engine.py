@@ -13,14 +13,19 @@ from skete.abi import seccomp, sigframe
 from skete.engine import Died, Engine, EngineError, Fault, Kicked, Syscall
 from skete.engines.process import stub
 from skete.engines.process.layout import (
-    KICK_SIGNAL, KIND_DONE, KIND_HELLO, KIND_SIGNAL, KIND_SYSCALL, RESERVED_END, RING_NR, SLOT_FAILED, SLOT_ORDER_LIST,
-    SLOT_SIZE, SLOT_STACK, SLOTS_BASE, STUB_BASE, TASK_SIZE, ORDER_SIZE)
-from skete.engines.process.space import ProcessSpace
+    FD_RAM, KICK_SIGNAL, KIND_BORN, KIND_DONE, KIND_HELLO, KIND_SIGNAL, KIND_SYSCALL, MAX_SLOTS, RESERVED_END, RING_NR,
+    SLOT_FAILED, SLOT_ORDER_LIST, SLOT_SIZE, SLOT_STACK, SLOTS_BASE, SLOTS_SIZE, STUB_BASE, TASK_SIZE, ORDER_SIZE)
+from skete.engines.process.space import REVOKED, ProcessSpace
 
 __all__ = ["ProcessEngine"]
 
 #: guest-physical memory that can be addressed; a sparse file, so what is not touched costs nothing
 RAM_SIZE = 1 << 40
+#: processes at once; behind guest memory the file has room for the slots of each
+MAX_SPACES = 1024
+
+#: how long a host may take to fork a process whose pages it does not copy, in s
+FORK_S = 5
 
 _NOTIF = struct.Struct(seccomp.NOTIF)
 _EMPTY = bytes(seccomp.NOTIF_SIZE)
@@ -41,18 +46,54 @@ class ProcessEngine(Engine):
     def __init__(self):
         self.stub = stub.find()
         self.ram_fd = os.memfd_create("skete-ram", os.MFD_CLOEXEC)
-        os.ftruncate(self.ram_fd, RAM_SIZE)
-        self._ram = mmap.mmap(self.ram_fd, RAM_SIZE, mmap.MAP_SHARED | 0x4000)     # MAP_NORESERVE
-        self.ram = memoryview(self._ram)
+        size = RAM_SIZE + MAX_SPACES * SLOTS_SIZE
+        os.ftruncate(self.ram_fd, size)
+        self._ram = mmap.mmap(self.ram_fd, size, mmap.MAP_SHARED | 0x4000)      # MAP_NORESERVE
+        self._all = memoryview(self._ram)
+        self.ram = self._all[:RAM_SIZE]
+        self._free_slots = list(range(size - SLOTS_SIZE, RAM_SIZE - 1, -SLOTS_SIZE))
         self._buffer = bytearray(seccomp.NOTIF_SIZE)
         self._spaces = []
-        self._watched = {}              # descriptor -> space: a listener, or a pidfd
-        self._fds = []
+        self._watched = {}              # descriptor -> family, for a listener; space, for a pidfd
+        # The pidfds of all spaces stand behind one descriptor with a low number: select(2) ends at 1023.
+        self._deaths = select.epoll()
+        self._fds = [self._deaths.fileno()]
+        self.by_tid = {}                # host thread id -> vcpu
+        self._forking = None            # the vcpu that carries out a fork
+        self._newborn = None            # the vcpu that a fork in progress makes
+        self._queued = []               # events that came meanwhile
         self._kicks = []                # vcpus to kick that have no tid yet
         self._used_ns = 0               # processor time of spaces that are gone
 
     def discard(self, frame: int, length: int) -> None:
         self._ram.madvise(mmap.MADV_REMOVE, frame, length)
+
+    def copy(self, frame: int, to: int, length: int) -> None:
+        """Copy frames; those that nobody has touched stay so. Written through the file: it costs half of what the
+        page faults of our own mapping would."""
+        fd, end = self.ram_fd, frame + length
+        at = frame
+        while at < end:
+            try:
+                at = os.lseek(fd, at, os.SEEK_DATA)
+            except OSError:
+                return              # ENXIO: no data from here to the end of the file
+            if at >= end:
+                return
+            stop = min(os.lseek(fd, at, os.SEEK_HOLE), end)
+            while at < stop:
+                at += os.pwrite(fd, self.ram[at:stop], to + at - frame)
+
+    def take_slots(self) -> tuple:
+        """(offset in the memory file, view) of zeroed slots for a new space. OSError(EAGAIN)"""
+        if not self._free_slots:
+            raise OSError(errno.EAGAIN, f"{MAX_SPACES} processes")
+        at = self._free_slots.pop()
+        return at, self._all[at:at + SLOTS_SIZE]
+
+    def give_slots(self, at: int) -> None:
+        self.discard(at, SLOTS_SIZE)
+        self._free_slots.append(at)
 
     def space(self) -> ProcessSpace:
         space = ProcessSpace(self, self.stub)
@@ -62,6 +103,10 @@ class ProcessEngine(Engine):
     # ---- the loop ----
 
     def wait(self, timeout_s: float | None, wake_fds: tuple = ()) -> tuple | None:
+        while self._queued:
+            source, trap = self._queued.pop(0)
+            if not source.space.dead:
+                return source, trap
         deadline = None if timeout_s is None else time.monotonic() + timeout_s
         fds = [*self._fds, *wake_fds]
         while True:
@@ -69,36 +114,40 @@ class ProcessEngine(Engine):
                 timeout_s = self._kick_again(timeout_s)
             ready = select.select(fds, (), (), timeout_s)[0]
             for fd in ready:
-                space = self._watched.get(fd)
-                if space is None:
+                family = self._watched.get(fd)
+                if family is not None:
+                    trap = self._receive(family)
+                    if trap is not None:
+                        return trap
+                elif fd == fds[0]:
+                    died = self._deaths.poll(0, 1)
+                    if died:
+                        space = self._watched[died[0][0]]
+                        return space, self._death(space)
+                else:
                     return None         # the caller's descriptor
-                if fd == space.pidfd:
-                    return space, self._death(space)
-                trap = self._receive(space)
-                if trap is not None:
-                    return trap
             if deadline is not None:
                 timeout_s = deadline - time.monotonic()
                 if timeout_s <= 0:
                     return None
 
-    def _receive(self, space: ProcessSpace) -> tuple | None:
+    def _receive(self, family) -> tuple | None:
         """Take one notification. None where it was only an order on its way."""
         buffer = self._buffer
         buffer[:] = _EMPTY
         try:
-            fcntl.ioctl(space.listener, seccomp.SECCOMP_IOCTL_NOTIF_RECV, buffer)
+            fcntl.ioctl(family.listener, seccomp.SECCOMP_IOCTL_NOTIF_RECV, buffer)
         except OSError as error:
             if error.errno in (errno.ENOENT, errno.EINTR):
                 return None             # the thread died between its ring and our reading
             raise EngineError(f"SECCOMP_IOCTL_NOTIF_RECV: {error.strerror}") from None
         notification, tid, _, nr, _, _, *words = _NOTIF.unpack(buffer)
-        vcpu = space.by_tid.get(tid) or self._newcomer(space, tid, words[0])
+        vcpu = self.by_tid.get(tid) or self._newcomer(family, tid, nr, words)
         if vcpu is None:
-            self._refuse(space, notification, errno.EPERM)
+            self._refuse(family, notification, errno.EPERM)
             return None
         if nr != RING_NR:
-            self._order(space, vcpu, notification, nr, words)
+            self._order(family, vcpu, notification, nr, words)
             return None
         vcpu.notification = notification
         kind, nr, a, b, c, d, e, f, context, info = _SLOT.unpack_from(vcpu.slots, vcpu.base)
@@ -113,32 +162,49 @@ class ProcessEngine(Engine):
         if kind == KIND_DONE:
             self._done(vcpu)
             return None
+        if kind == KIND_BORN and vcpu is self._newborn:
+            self._newborn = None
+            return None
         return vcpu, Fault(11, 1, 0)    # a kind that does not exist: the guest's own doing
 
-    def _newcomer(self, space: ProcessSpace, tid: int, slot: int):
-        """A thread's first ring says which slot it has; believed only of one that was started and has no tid."""
-        index, rest = divmod(slot - SLOTS_BASE, SLOT_SIZE)
-        if rest or not 0 <= index < len(space.vcpus):
+    def _newcomer(self, family, tid: int, nr: int, words: list):
+        """Who is this thread that we do not know? Nobody, unless a thread or a process has been started that has no
+        tid yet. A thread's first ring says which slot it has. A process that is forked begins with its first order."""
+        newborn = self._newborn
+        if newborn is not None and not newborn.tid and newborn.expected[-1] == (nr, *words) \
+                and newborn.space.family is family:
+            newborn.space.pid = tid
+            return self._meet(newborn, tid)
+        index, rest = divmod(words[0] - SLOTS_BASE, SLOT_SIZE)
+        if nr != RING_NR or rest or not 0 <= index < MAX_SLOTS:
             return None
-        vcpu = space.vcpus[index]
-        if vcpu is None or vcpu.tid:
-            return None
+        # Threads of several processes may be on their way, and slots have the same addresses in each.
+        found = [vcpu for space in family.spaces if (vcpu := space.vcpus[index]) is not None and not vcpu.tid
+                 and (len(family.spaces) == 1 or os.path.exists(f"/proc/{space.pid}/task/{tid}"))]
+        return self._meet(found[0], tid) if len(found) == 1 else None
+
+    def _meet(self, vcpu, tid: int):
         vcpu.tid = tid
-        space.by_tid[tid] = vcpu
+        vcpu.space.tids.add(tid)
+        self.by_tid[tid] = vcpu
         return vcpu
 
-    def _order(self, space, vcpu, notification: int, nr: int, words: list) -> None:
+    def _order(self, family, vcpu, notification: int, nr: int, words: list) -> None:
         """A thread carries out an order: let it pass if it is the very one that is due, else refuse it."""
-        if not vcpu.expected or vcpu.expected[-1] != (nr, *words):
-            self._refuse(space, notification, errno.ENOSYS)
+        due = vcpu.expected.pop() if vcpu.expected else ()
+        if due[:7] != (nr, *words):
+            if due:
+                vcpu.expected.append(due)
+            self._refuse(family, notification, errno.ENOSYS)
             return
-        vcpu.expected.pop()
         if vcpu.ended and not vcpu.expected and not vcpu.waiting:
-            del space.by_tid[vcpu.tid]
-        self.send(space, _RESP.pack(notification, 0, 0, seccomp.SECCOMP_USER_NOTIF_FLAG_CONTINUE))
+            del self.by_tid[vcpu.tid]
+            vcpu.space.tids.discard(vcpu.tid)
+        carry_out = 0 if due[7:] == (REVOKED,) else seccomp.SECCOMP_USER_NOTIF_FLAG_CONTINUE
+        self._answer(family, _RESP.pack(notification, 0, 0, carry_out))
 
-    def _refuse(self, space, notification: int, errno_: int) -> None:
-        self.send(space, _RESP.pack(notification, 0, -errno_, 0))
+    def _refuse(self, family, notification: int, errno_: int) -> None:
+        self._answer(family, _RESP.pack(notification, 0, -errno_, 0))
 
     def _signal(self, vcpu, info: int):
         info -= SLOTS_BASE
@@ -153,6 +219,9 @@ class ProcessEngine(Engine):
     def _done(self, vcpu) -> None:
         """The gate has carried out an answer's orders and wants more, or one of them failed."""
         failed, = struct.unpack_from("<Q", vcpu.slots, vcpu.base + SLOT_FAILED)
+        if self._forking is vcpu:
+            self._forking, self._newborn = None, self._newborn if not failed else None
+            return
         if failed:
             at = vcpu.base + SLOT_ORDER_LIST + (failed - 1) % 64 * ORDER_SIZE
             *order, result = struct.unpack_from("<7Qq", vcpu.slots, at)
@@ -163,29 +232,90 @@ class ProcessEngine(Engine):
 
     # ---- for spaces and vcpus ----
 
-    def hello(self, space: ProcessSpace, vcpu) -> tuple:
-        """Wait for a new stub's first ring. The guest address of the gate's way back, and the number
-        of the listener's descriptor in the stub."""
+    def hello(self, space: ProcessSpace, vcpu) -> int:
+        """Wait for a new stub's first ring, which says where the gate's parts are; the number of the listener's
+        descriptor in the stub."""
+        family = space.family
         try:        # a wake-up without preemption is right while we sleep in select (Linux 6.6; else no loss)
-            fcntl.ioctl(space.listener, seccomp.SECCOMP_IOCTL_NOTIF_SET_FLAGS,
+            fcntl.ioctl(family.listener, seccomp.SECCOMP_IOCTL_NOTIF_SET_FLAGS,
                         seccomp.SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP)
         except OSError:
             pass
-        self._watched[space.listener] = self._watched[space.pidfd] = space
-        self._fds = list(self._watched)
-        ready = select.select((space.listener, space.pidfd), (), (), 30)[0]
+        self._watched[family.listener] = family
+        self._fds.append(family.listener)
+        self._watch(space)
+        ready = select.select((family.listener, space.pidfd), (), (), 30)[0]
         if space.pidfd in ready:
             raise EngineError(f"the guest process died at start-up, signal {self._death(space).signo}")
         if ready:
-            self._receive(space)
-        kind, restorer, listener = struct.unpack_from("<QQQ", vcpu.slots, vcpu.base)
+            self._receive(family)
+        kind, family.restorer, listener, family.newborn, family.born = struct.unpack_from("<5Q", vcpu.slots, vcpu.base)
         if kind != KIND_HELLO:
             raise EngineError("the guest process did not start up")
-        return restorer, listener
+        return listener
+
+    def _watch(self, space: ProcessSpace) -> None:
+        self._watched[space.pidfd] = space
+        self._deaths.register(space.pidfd, select.EPOLLIN)
+
+    def fork(self, parent, order: tuple, newborn) -> None:
+        """Let a stopped thread fork its process, and wait until parent and child have rung. OSError(EAGAIN)
+
+        Nothing else is served meanwhile, so nobody's frames change hands while a process exists that still has
+        its parent's memory. What other threads report is kept for :meth:`wait`."""
+        space, child = parent.space, newborn.space
+        newborn.expected = [(157, 1, 9, 0, 0, 0, 0), (9, SLOTS_BASE, SLOTS_SIZE, 3, 0x11, FD_RAM, child.slots_at)]
+        self._forking, self._newborn = parent, newborn
+        parent.fork(order)
+        deadline = time.monotonic() + FORK_S
+        while self._forking is not None or self._newborn is not None:
+            ready = select.select((space.family.listener, space.pidfd), (), (),
+                                  max(0, deadline - time.monotonic()))[0]
+            if not ready or space.pidfd in ready:
+                # It was killed, or overwrites its slots on purpose: a process may exist that we cannot name.
+                self._forking = self._newborn = None
+                for known in space.family.spaces:
+                    os.kill(known.pid, 9)
+                self._end_strangers(space.family)
+                raise OSError(errno.EAGAIN, "the guest has interfered with its own fork")
+            event = self._receive(space.family)
+            if event is not None:
+                self._queued.append(event)
+        if child.pid < 0:
+            self._end_strangers(space.family)       # if that was a lie
+            raise OSError(errno.EAGAIN, "the host refused another process")
+        try:
+            child.pidfd = os.pidfd_open(child.pid)
+        except OSError as error:
+            os.kill(child.pid, 9)
+            os.waitpid(child.pid, 0)
+            self._forget_tids(child)
+            raise OSError(errno.EAGAIN, f"pidfd_open: {error.strerror}") from None
+        space.family.spaces.add(child)
+        self._spaces.append(child)
+        self._watch(child)
+
+    def _end_strangers(self, family) -> None:
+        """End what a fork has left that went wrong: processes of the family's group that are no space's. Children of
+        ours they are all, since a guest cannot leave that to somebody else."""
+        known = {space.pid for space in family.spaces}
+        for thread in os.listdir("/proc/self/task"):
+            try:
+                with open(f"/proc/self/task/{thread}/children") as file:
+                    children = file.read().split()
+            except OSError:
+                continue            # that thread has ended; or a host without CONFIG_PROC_CHILDREN
+            for pid in map(int, children):
+                if pid not in known and os.getpgid(pid) == family.group:
+                    os.kill(pid, 9)
+                    os.waitpid(pid, 0)
 
     def send(self, space: ProcessSpace, response: bytes) -> None:
+        self._answer(space.family, response)
+
+    def _answer(self, family, response: bytes) -> None:
         try:
-            fcntl.ioctl(space.listener, seccomp.SECCOMP_IOCTL_NOTIF_SEND, response)
+            fcntl.ioctl(family.listener, seccomp.SECCOMP_IOCTL_NOTIF_SEND, response)
         except OSError as error:
             if error.errno != errno.ENOENT:     # it died meanwhile: an outcome, not an error
                 raise EngineError(f"SECCOMP_IOCTL_NOTIF_SEND: {error.strerror}") from None
@@ -213,9 +343,17 @@ class ProcessEngine(Engine):
     def forget(self, space: ProcessSpace) -> None:
         self._spaces.remove(space)
         self._used_ns += space.cpu_ns()
-        for fd in (space.listener, space.pidfd):
-            self._watched.pop(fd, None)
-        self._fds = list(self._watched)
+        self._forget_tids(space)
+        if self._watched.pop(space.pidfd, None):
+            self._deaths.unregister(space.pidfd)
+        family = space.family
+        if family is not None and family.leave(space) and self._watched.pop(family.listener, None):
+            self._fds.remove(family.listener)
+
+    def _forget_tids(self, space: ProcessSpace) -> None:
+        for tid in space.tids:
+            self.by_tid.pop(tid, None)
+        space.tids.clear()
 
     def _death(self, space: ProcessSpace) -> Died:
         code = os.waitstatus_to_exitcode(space.reap())
@@ -227,7 +365,9 @@ class ProcessEngine(Engine):
         if self.ram_fd >= 0:
             os.close(self.ram_fd)
             self.ram_fd = -1
+            self._deaths.close()
             self.ram.release()
+            self._all.release()
             try:
                 self._ram.close()
             except BufferError:

@@ -4,7 +4,8 @@ The stub is compiled with each of :data:`SHARED` as a macro, so the two sides
 cannot disagree. Addresses are guest virtual, sizes in bytes.
 
     STUB_BASE     the stub's code (stub.c): start-up, then the gate
-    SLOTS_BASE    MAX_SLOTS slots of SLOT_SIZE, shared with the monitor, one per thread
+    SLOTS_BASE    MAX_SLOTS slots of SLOT_SIZE, shared with the monitor, one per thread: a part of the memory
+                  file of this process's own, beyond what the guests' memory takes
 
 A slot begins with the fields below, written by the gate (what happened) and by
 the monitor (what to do); then come the orders, a place for one signal frame
@@ -17,12 +18,13 @@ STUB_BASE = 0x7000_0000_0000
 SLOTS_BASE = 0x7000_0100_0000
 SLOT_SIZE = 0x1_0000
 MAX_SLOTS = 1024
+SLOTS_SIZE = SLOT_SIZE * MAX_SLOTS
 RESERVED_END = 0x7000_1000_0000
 TASK_SIZE = 0x7fff_ffff_f000        # x86-64 with four page table levels: arch/x86 TASK_SIZE_MAX
 
 # Descriptors of the stub process. CHANNEL is closed before any guest code runs, and stays closed:
 # the filter lets sendmsg(2) on that number pass (see stub.c).
-FD_CHANNEL, FD_SLOTS, FD_RAM = 3, 4, 5
+FD_CHANNEL, FD_RAM = 3, 4
 
 # A slot's fields: offsets. Written by the gate:
 SLOT_KIND = 0                       # why it rings, KIND_*
@@ -43,7 +45,10 @@ MAX_ORDERS = 96
 SLOT_BUILT_FRAME = 0x2000           # up to 0x4000 bytes
 SLOT_STACK = 0x6000                 # to the slot's end: where the gate runs
 
-KIND_SYSCALL, KIND_SIGNAL, KIND_DONE, KIND_HELLO = 1, 2, 3, 4
+#: a forked process begins on the topmost words of a slot: see newborn in stub.c. Offset in the slot, 8 modulo 16.
+SLOT_BIRTH = SLOT_SIZE - 24
+
+KIND_SYSCALL, KIND_SIGNAL, KIND_DONE, KIND_HELLO, KIND_BORN = 1, 2, 3, 4, 5
 ACTION_RESULT, ACTION_KEEP, ACTION_FRAME, ACTION_MORE = 0, 1, 2, 3
 
 #: rax of the doorbell when it means "read my slot". No system call has this number, so that
@@ -53,10 +58,10 @@ RING_NR = 0x5ce7e
 #: host signal that makes a running thread report; SIGUSR1, since nobody else signals the stub
 KICK_SIGNAL = 10
 
-SHARED = ("STUB_BASE SLOTS_BASE SLOT_SIZE MAX_SLOTS RESERVED_END TASK_SIZE FD_CHANNEL FD_SLOTS FD_RAM "
+SHARED = ("STUB_BASE SLOTS_BASE SLOT_SIZE SLOTS_SIZE RESERVED_END TASK_SIZE FD_CHANNEL FD_RAM "
           "SLOT_KIND SLOT_NR SLOT_CONTEXT SLOT_INFO SLOT_SIGNO SLOT_ACTION SLOT_RESULT SLOT_ORDERS SLOT_FRAME "
           "SLOT_FAILED SLOT_ORDER_LIST ORDER_SIZE MAX_ORDERS SLOT_STACK KIND_SYSCALL KIND_SIGNAL KIND_DONE "
-          "KIND_HELLO ACTION_RESULT ACTION_KEEP ACTION_FRAME ACTION_MORE RING_NR KICK_SIGNAL").split()
+          "KIND_HELLO KIND_BORN ACTION_RESULT ACTION_KEEP ACTION_FRAME ACTION_MORE RING_NR KICK_SIGNAL").split()
 
 
 def macros() -> list:

@@ -1,19 +1,19 @@
-"""An address space of the process engine: one stub process, changed by orders to its gate."""
+"""An address space of the process engine: one process, a stub or forked from one, changed by orders to its gate."""
 from __future__ import annotations
 
 import errno
-import mmap
 import os
 import struct
 
 from skete.abi import seccomp
 from skete.engine import AddressSpace, Regs
 from skete.engines.process import spawn
+from skete.engines.process.family import Family
 from skete.engines.process.layout import (
-    FD_CHANNEL, FD_RAM, FD_SLOTS, MAX_SLOTS, SLOT_SIZE, SLOT_TID)
+    FD_CHANNEL, FD_RAM, MAX_SLOTS, RESERVED_END, SLOT_BIRTH, SLOT_SIZE, SLOT_TID, SLOTS_BASE, STUB_BASE, TASK_SIZE)
 from skete.engines.process.vcpu import ProcessVcpu
 
-__all__ = ["ProcessSpace"]
+__all__ = ["REVOKED", "ProcessSpace"]
 
 _NR_CLOSE, _NR_MMAP, _NR_MPROTECT, _NR_MUNMAP, _NR_CLONE = 3, 9, 10, 11, 56
 
@@ -21,6 +21,13 @@ _MAP_FLAGS = 0x01 | 0x10 | 0x4000       # MAP_SHARED | MAP_FIXED | MAP_NORESERVE
 
 # CLONE_VM FS FILES SIGHAND THREAD SYSVSEM SETTLS PARENT_SETTID CHILD_CLEARTID
 _CLONE_FLAGS = 0x100 | 0x200 | 0x400 | 0x800 | 0x10000 | 0x40000 | 0x80000 | 0x100000 | 0x200000
+#: an eighth word of an order: it is not to be carried out, and told to have been
+REVOKED = 1
+
+#: CLONE_PARENT: the child of a fork is ours to wait for, not its parent's
+_FORK_FLAGS = 0x8000
+#: whom a forked process, before it has rung, would belong to: nobody asks
+_NOBODY = -1
 
 _RESP = struct.Struct(seccomp.RESP)
 
@@ -34,20 +41,18 @@ class ProcessSpace(AddressSpace):
     others, rings once more when it has done so (``releasing``), and until then answers that carry changes of
     the address space are held back (``held``). All other answers go out."""
 
-    def __init__(self, engine, stub: str):
+    def __init__(self, engine, stub: str | None):
+        """A space on a new stub; without one it has no process yet: fork() gives it its own."""
         self.engine = engine
-        fd = os.memfd_create("skete-slots", os.MFD_CLOEXEC)
-        os.ftruncate(fd, MAX_SLOTS * SLOT_SIZE)
-        self._slots = mmap.mmap(fd, MAX_SLOTS * SLOT_SIZE)
-        self.slots = memoryview(self._slots)
-        self.pid, self._channel = spawn.spawn(stub, fd, engine.ram_fd)
-        os.close(fd)
-        self.pidfd = os.pidfd_open(self.pid)
-        self.listener = -1
-        self.restorer = 0               # guest address of the gate's way back, as the stub says at its hello
+        self.slots_at, self.slots = engine.take_slots()
+        self.family = None
+        self.pid, self.pidfd = _NOBODY, -1
         self.vcpus = [None] * MAX_SLOTS
-        self.by_tid = {}
+        self.tids = set()               # of threads that the engine knows
         self.orders = []
+        if stub is not None:
+            self.pid, self._channel = spawn.spawn(stub, engine.ram_fd, self.slots_at)
+            self.pidfd = os.pidfd_open(self.pid)
         self.releasing = None           # the vcpu that has an munmap to carry out
         self.threads = 0                # started and not told to end
         self.held = []                  # vcpus whose answers wait for that, in their order
@@ -70,9 +75,7 @@ class ProcessSpace(AddressSpace):
     def vcpu(self, regs: Regs, fs_base: int = 0, parent: ProcessVcpu | None = None) -> ProcessVcpu:
         if parent is None:
             return self._first(regs, fs_base)
-        vcpu = ProcessVcpu(self, self._free_slot())
-        self.vcpus[vcpu.base // SLOT_SIZE] = vcpu
-        self.threads += 1
+        vcpu = self._thread(self._free_slot())
         vcpu._fs_base = fs_base
         frame = vcpu.build_frame(regs, parent.fpu())
         tid_at = vcpu.address + SLOT_TID
@@ -81,16 +84,50 @@ class ProcessSpace(AddressSpace):
 
     def _first(self, regs: Regs, fs_base: int) -> ProcessVcpu:
         """Wait for the stub's hello; its thread becomes the first vcpu."""
-        self.listener = spawn.listener(self.pid, self._channel)
-        vcpu = ProcessVcpu(self, 0)
-        self.vcpus[0] = vcpu
-        self.threads = 1
-        self.restorer, listener = self.engine.hello(self, vcpu)
-        # FD_CHANNEL has to be gone before guest code runs: see install() in stub.c. The others are of no use there.
-        self.orders[:0] = [(_NR_CLOSE, FD_CHANNEL), (_NR_CLOSE, FD_SLOTS), (_NR_CLOSE, listener)]
-        vcpu.start = regs
+        self.family = Family(self.pid, spawn.listener(self.pid, self._channel))
+        self.family.spaces.add(self)
+        vcpu = self._thread(0)
+        listener = self.engine.hello(self, vcpu)
+        # FD_CHANNEL has to be gone before guest code runs: see install() in stub.c. The other is of no use there.
+        self.orders[:0] = [(_NR_CLOSE, FD_CHANNEL), (_NR_CLOSE, listener)]
+        vcpu.start, vcpu.first = regs, True
         if fs_base:
             vcpu.fs_base = fs_base
+        return vcpu
+
+    def _thread(self, index: int) -> ProcessVcpu:
+        vcpu = self.vcpus[index] = ProcessVcpu(self, index)
+        self.threads += 1
+        return vcpu
+
+    def fork(self, parent: ProcessVcpu, regs: Regs, fs_base: int, mappings) -> ProcessVcpu:
+        index = self._free_slot()
+        child = ProcessSpace(self.engine, None)
+        child.family = self.family
+        born = SLOTS_BASE + index * SLOT_SIZE + SLOT_BIRTH
+        struct.pack_into("<Q", self.slots, born - SLOTS_BASE, self.family.newborn)
+        struct.pack_into("<Q", child.slots, born - SLOTS_BASE + 8, self.family.born)
+        vcpu = child._thread(index)
+        try:
+            self.engine.fork(parent, (_NR_CLONE, _FORK_FLAGS, born, 0, 0, 0, child.slots_at), vcpu)
+        except OSError:
+            child.slots.release()
+            self.engine.give_slots(child.slots_at)
+            raise
+        vcpu.first = True
+        vcpu.start, vcpu.start_fpu = regs, parent.fpu()
+        vcpu._fs_base, vcpu._gs_base = parent._fs_base, parent._gs_base
+        if fs_base != parent._fs_base:
+            vcpu.fs_base = fs_base
+        # What it has inherited is what the host had mapped at that moment. Other threads may have had orders to
+        # carry out then, so only the child of a single thread keeps anything.
+        alone = self.threads == 1
+        if not alone:
+            child.unmap(0, STUB_BASE)
+            child.unmap(RESERVED_END, TASK_SIZE - RESERVED_END)
+        for start, length, prot, frame, inherited in mappings:
+            if not (inherited and alone):
+                child.map(start, length, prot, frame)
         return vcpu
 
     def _free_slot(self) -> int:
@@ -98,7 +135,7 @@ class ProcessSpace(AddressSpace):
         for index, vcpu in enumerate(self.vcpus):
             if vcpu is None:
                 return index
-            if vcpu.ended and index and vcpu.host_tid == 0:
+            if vcpu.ended and not vcpu.first and vcpu.host_tid == 0:
                 return index
         raise OSError(errno.EAGAIN, f"{MAX_SLOTS} threads")
 
@@ -109,9 +146,25 @@ class ProcessSpace(AddressSpace):
         if self.releasing is not None:
             self.held.append(vcpu)
             return False
-        if not vcpu.ended and any(order[0] == _NR_MUNMAP for order in changes) and self.threads > 1:
-            self.releasing = vcpu
+        if self.threads > 1:
+            gone = [order for order in changes if order[0] == _NR_MUNMAP]
+            if gone:
+                self._revoke(vcpu, gone)
+                if not vcpu.ended:
+                    self.releasing = vcpu
         return True
+
+    def _revoke(self, vcpu: ProcessVcpu, gone: list) -> None:
+        """What is unmapped may be another process's frames soon: a thread that was ordered to map it there and has
+        not done so must not do so any more."""
+        for other in self.vcpus:
+            if other is None or other is vcpu or not (other.expected or other.waiting):
+                continue
+            for orders in (other.expected, other.waiting):
+                for at, order in enumerate(orders):
+                    if order[0] == _NR_MMAP and any(start < order[1] + order[2] and order[1] < start + length
+                                                    for _, start, length in gone):
+                        orders[at] = order[:7] + (REVOKED,)
 
     def released(self) -> None:
         """The munmap is done: send what was held back, up to and including the next one that unmaps."""
@@ -123,7 +176,6 @@ class ProcessSpace(AddressSpace):
                 if vcpu.kicked:
                     vcpu.kicked = False
                     self.engine.kick(vcpu)
-
 
     def answer(self, vcpu: ProcessVcpu) -> None:
         """The slot holds what the gate is to do: wake it."""
@@ -139,7 +191,8 @@ class ProcessSpace(AddressSpace):
 
     def kill(self) -> None:
         if not self.dead:
-            os.kill(self.pid, 9)
+            if self.pid != _NOBODY:
+                os.kill(self.pid, 9)
             self.reap()
 
     def reap(self) -> int:
@@ -148,9 +201,6 @@ class ProcessSpace(AddressSpace):
         self.dead = True
         self.engine.forget(self)
         os.close(self.pidfd)
-        if self.listener >= 0:
-            os.close(self.listener)
-        self.by_tid.clear()
         self.slots.release()
-        self._slots.close()
+        self.engine.give_slots(self.slots_at)
         return status

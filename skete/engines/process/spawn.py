@@ -4,7 +4,7 @@ from __future__ import annotations
 import os
 
 from skete.engine import EngineError
-from skete.engines.process.layout import FD_CHANNEL, FD_RAM, FD_SLOTS
+from skete.engines.process.layout import FD_CHANNEL, FD_RAM
 
 __all__ = ["listener", "spawn"]
 
@@ -15,19 +15,20 @@ _STEPS = {1: "the monitor ended", 2: "prctl or setrlimit", 3: "mapping the slots
              "CONFIG_SECCOMP_FILTER, and nothing above skete that forbids seccomp(2)"}
 
 
-def spawn(stub: str, slots_fd: int, ram_fd: int) -> tuple:
-    """``(pid, channel)`` of a new stub, which now starts up beside us. EngineError where it cannot be executed."""
+def spawn(stub: str, ram_fd: int, slots: int) -> tuple:
+    """``(pid, channel)`` of a new stub, which now starts up beside us; its slots are at offset ``slots`` of the
+    memory file. EngineError where it cannot be executed."""
     import _socket              # socket.py itself costs 6 ms to import
     import fcntl
     ours, theirs = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_STREAM, 0)
-    # Copies with high numbers: a dup2 to 3, 4 or 5 must not hit the source of the next one.
-    sources = [fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 16) for fd in (theirs.fileno(), slots_fd, ram_fd)]
+    # Copies with high numbers: a dup2 to 3 or 4 must not hit the source of the next one.
+    sources = [fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 16) for fd in (theirs.fileno(), ram_fd)]
     try:
         pid = os.posix_spawn(
-            stub, ["skete-guest", str(os.getpid())], {},
+            stub, ["skete-guest", str(os.getpid()), str(slots)], {},
             file_actions=[(os.POSIX_SPAWN_DUP2, source, target)
-                          for source, target in zip(sources, (FD_CHANNEL, FD_SLOTS, FD_RAM))],
-            setpgroup=0)        # the terminal's signals are for the monitor
+                          for source, target in zip(sources, (FD_CHANNEL, FD_RAM))],
+            setpgroup=0)        # the terminal's signals are for the monitor; and what it forks stays in the group
     except OSError as error:
         raise EngineError(f"cannot start {stub}: {error.strerror}") from None
     finally:

@@ -21,6 +21,9 @@
  * guest that jumps into the gate or overwrites its slot can at most ask the
  * monitor for something, as its own system calls do.
  *
+ * A forked process begins at newborn, where its first act is to replace the
+ * parent's slots by its own, and rings from there (born).
+ *
  * Freestanding, needs no header. Constants come from layout.py through -D.
  */
 
@@ -50,11 +53,19 @@ struct ucontext {			/* arch/x86 asm/ucontext.h, asm/sigcontext.h */
  * of the filter. ring(nr, words) keeps nothing on the stack: where the order
  * is clone, the child comes out of it on a stack of its own, at whose top lies
  * a signal frame; its first word is the address of restore, so the child's
- * "ret" takes it to its registers. */
+ * "ret" takes it to its registers.
+ *
+ * The child of a fork has the address of newborn there. It still sees its
+ * parent's slots, and nothing else that it could read is its own, so the one
+ * thing it has to be told, where its slots are in the memory file, is in r9,
+ * which clone ignores. Behind the mapping its stack is another one, on which
+ * the monitor has put the address of born. */
+#define TEXT_OF(macro) #macro
+#define TEXT(macro) TEXT_OF(macro)
 __asm__(
 	".text\n"
-	".hidden ring, ring_end, restore, restore_end, _start\n"
-	".globl ring, ring_end, restore, restore_end, _start\n"
+	".hidden ring, ring_end, restore, restore_end, newborn, _start\n"
+	".globl ring, ring_end, restore, restore_end, newborn, _start\n"
 	"ring:\n"
 	"	mov %rdi, %rax\n"
 	"	mov (%rsi), %rdi\n"
@@ -63,9 +74,18 @@ __asm__(
 	"	mov 32(%rsi), %r8\n"
 	"	mov 40(%rsi), %r9\n"
 	"	mov 8(%rsi), %rsi\n"
+	"bell:\n"
 	"	syscall\n"
 	"ring_end:\n"
 	"	ret\n"
+	"newborn:\n"
+	"	mov $9, %eax\n"		/* mmap */
+	"	movabs $" TEXT(SLOTS_BASE) ", %rdi\n"
+	"	mov $" TEXT(SLOTS_SIZE) ", %esi\n"
+	"	mov $3, %edx\n"		/* PROT_READ | PROT_WRITE */
+	"	mov $0x11, %r10d\n"	/* MAP_SHARED | MAP_FIXED */
+	"	mov $" TEXT(FD_RAM) ", %r8d\n"
+	"	jmp bell\n"
 	"restore:\n"
 	"	mov $15, %eax\n"	/* rt_sigreturn */
 	"	syscall\n"
@@ -79,7 +99,7 @@ __asm__(
 );
 
 extern long ring(u64 nr, const u64 *words) HIDDEN;
-extern const u8 ring_end[] HIDDEN, restore[] HIDDEN, restore_end[] HIDDEN;
+extern const u8 ring_end[] HIDDEN, restore[] HIDDEN, restore_end[] HIDDEN, newborn[] HIDDEN;
 
 static u8 *my_slot(void)
 {
@@ -144,6 +164,19 @@ static void gate(int signo, u8 *info, struct ucontext *context)
 	case ACTION_FRAME:
 		leave_through(FIELD(slot, SLOT_FRAME));
 	}
+}
+
+static __attribute__((noreturn)) void born(void)
+{
+	u8 *slot = my_slot();
+	u64 words[6] = { 1 /* PR_SET_PDEATHSIG, which fork has cleared */, 9 };
+
+	/* Before the first ring: if the monitor has died meanwhile, that fails and ends us. */
+	if (ring(NR_prctl, words) != 0)
+		__builtin_trap();
+	FIELD(slot, SLOT_KIND) = KIND_BORN;
+	report(slot);
+	leave_through(FIELD(slot, SLOT_FRAME));
 }
 
 /* ---- start-up: from here on, code that has run before the filter is in force ---- */
@@ -250,18 +283,30 @@ static __attribute__((noreturn, used)) void settle(void)
 	FIELD(slot, SLOT_KIND) = KIND_HELLO;
 	FIELD(slot, SLOT_NR) = (u64)restore;
 	FIELD(slot, SLOT_NR + 8) = (u64)listener;
+	FIELD(slot, SLOT_NR + 16) = (u64)newborn;
+	FIELD(slot, SLOT_NR + 24) = (u64)born;
 	report(slot);
 	leave_through(FIELD(slot, SLOT_FRAME));
+}
+
+static u64 number(const char *digit)
+{
+	u64 value = 0;
+
+	while (*digit)
+		value = value * 10 + (u64)(*digit++ - '0');
+	return value;
 }
 
 __attribute__((noreturn, used)) HIDDEN void start(const u64 *stack)
 {
 	u64 none[2] = { 0, 0 };
-	u64 parent = 0;
-	const char *digit = stack[0] > 1 ? (const char *)stack[2] : "";	/* argv[1]: the monitor's pid */
+	u64 parent, slots;
 
-	while (*digit)
-		parent = parent * 10 + (u64)(*digit++ - '0');
+	if (stack[0] != 3)
+		syscall6(NR_exit_group, 1, 0, 0, 0, 0, 0);
+	parent = number((const char *)stack[2]);	/* the monitor's pid */
+	slots = number((const char *)stack[3]);		/* offset of our slots in the memory file */
 	must(syscall6(NR_prctl, 1 /* PR_SET_PDEATHSIG */, 9, 0, 0, 0, 0), 2);
 	if ((u64)syscall6(NR_getppid, 0, 0, 0, 0, 0, 0) != parent)
 		syscall6(NR_exit_group, 1, 0, 0, 0, 0, 0);
@@ -271,7 +316,7 @@ __attribute__((noreturn, used)) HIDDEN void start(const u64 *stack)
 		syscall6(NR_close, fd, 0, 0, 0, 0, 0);
 	syscall6(NR_close_range, FD_RAM + 1, ~0u, 0, 0, 0, 0);
 	/* MAP_SHARED | MAP_FIXED_NOREPLACE */
-	must(syscall6(NR_mmap, SLOTS_BASE, (u64)SLOT_SIZE * MAX_SLOTS, 3, 0x100001, FD_SLOTS, 0), 3);
+	must(syscall6(NR_mmap, SLOTS_BASE, SLOTS_SIZE, 3, 0x100001, FD_RAM, slots), 3);
 	__asm__ volatile ("mov %0, %%rsp\n\tcall *%1\n\tud2"
 		: : "r"((u64)SLOTS_BASE + SLOT_SIZE), "r"(settle) : "memory");
 	__builtin_unreachable();

@@ -35,6 +35,8 @@ class ProcessVcpu(Vcpu):
         self.reply = (ACTION_KEEP, 0, 0)            # what to do after all of them
         self.expected = []                          # orders handed out and not yet seen at the doorbell, last first
         self.start = None                           # registers to start with, until the space's first thread runs
+        self.start_fpu = b""                        # and its floating point state; b"": the processor's initial one
+        self.first = False                          # the space's first: the host keeps no tid word for it
         self.kicked = False                         # while its answer is held back; see ProcessSpace
         self.ended = False                          # it has been told to exit; the slot is free when host_tid is 0
         self._fs_base = self._gs_base = 0
@@ -43,6 +45,8 @@ class ProcessVcpu(Vcpu):
 
     @property
     def regs(self) -> Regs:
+        if self.start is not None:
+            return self.start
         regs = Regs()
         values = _REGS.unpack_from(self.slots, self.context + sigframe.UC_GREGS)
         for name, value in zip(Regs.NAMES, values):
@@ -75,10 +79,15 @@ class ProcessVcpu(Vcpu):
         self.orders.append((_NR_ARCH_PRCTL, _ARCH_SET_GS, address))
 
     def fpu(self) -> bytes:
+        if self.start is not None:
+            return self.start_fpu
         start = self._fpstate()
         return bytes(self.slots[start:start + self._fpstate_size(start)]) if start else b""
 
     def set_fpu(self, state: bytes | None) -> None:
+        if self.start is not None:
+            self.start_fpu = state or b""
+            return
         start = self._fpstate()
         if not state:
             struct.pack_into("<Q", self.slots, self.context + sigframe.UC_FPSTATE, 0)
@@ -110,7 +119,7 @@ class ProcessVcpu(Vcpu):
         elif self.start is None:
             reply = ACTION_KEEP, 0, 0
         else:
-            reply = ACTION_FRAME, 0, self.build_frame(self.start, b"")
+            reply = ACTION_FRAME, 0, self.build_frame(self.start, self.start_fpu)
             self.start = None
         self.reply = reply
         if not changes or self.space.may_change(self, changes):
@@ -124,6 +133,14 @@ class ProcessVcpu(Vcpu):
         if not orders and self.space.releasing is self:
             self.space.released()
 
+    def fork(self, order: tuple) -> None:
+        """Give this one order, and have the gate ring again: the answer to the guest comes later."""
+        at = self.base + SLOT_ORDER_LIST
+        _ORDER.pack_into(self.slots, at, *order)
+        self.expected = [order]
+        _REPLY.pack_into(self.slots, self.base + SLOT_ACTION, ACTION_MORE, 0, 1, 0)
+        self.space.answer(self)
+
     def _hand_out(self, reply: tuple) -> tuple:
         """Write as many orders as fit into the slot; (how many, what to do after them)."""
         now, self.waiting = self.waiting[:MAX_ORDERS], self.waiting[MAX_ORDERS:]
@@ -131,7 +148,7 @@ class ProcessVcpu(Vcpu):
         handed = []
         for order in now:
             words = order + (0,) * (7 - len(order))
-            _ORDER.pack_into(self.slots, at, *words)
+            _ORDER.pack_into(self.slots, at, *words[:7])
             handed.append(words)
             at += ORDER_SIZE
         handed.reverse()
@@ -143,7 +160,7 @@ class ProcessVcpu(Vcpu):
         """Write a signal frame with these registers into the slot; its guest address."""
         address = self.address + SLOT_BUILT_FRAME
         stack = (self.address + SLOT_STACK, SLOT_SIZE - SLOT_STACK)
-        frame = sigframe.frame(address, self.space.restorer, stack, regs, fpu)
+        frame = sigframe.frame(address, self.space.family.restorer, stack, regs, fpu)
         if len(frame) > SLOT_STACK - SLOT_BUILT_FRAME:
             raise EngineError(f"a signal frame of {len(frame)} bytes does not fit a slot")
         at = self.base + SLOT_BUILT_FRAME

@@ -285,3 +285,102 @@ def test_close_leaves_no_process_and_no_descriptor(bare):
     assert not os.path.exists(f"/proc/{pid}")
     del m.engine.ram
     assert len(os.listdir("/proc/self/fd")) <= before + 2, "the two mappings go with their memory"
+
+
+def fork(m, code: str, mappings=()):
+    """Fork at a stopped call; the child begins at ``code``, inheriting what Bare has mapped."""
+    inherited = [(TEXT, 0x1000, 5, 0x1000, True), *(mappings or [(STACK, 0x1000, 3, 0x2000, True)])]
+    at = m.code(0x300, code)
+    child = m.space.fork(m.vcpu, Regs(rip=at, rsp=STACK + 0x800, eflags=FLAGS, rbx=7), m.vcpu.fs_base, inherited)
+    child.resume()
+    return child
+
+
+def test_fork_makes_a_process_of_its_own_whose_traps_arrive_beside_the_parents(bare):
+    m = bare(GETPPID + GETPPID)
+    m.next()
+    child = fork(m, "c7042500f0ff7f00000000".replace("00f0ff7f", "0000ff7f") + GETPPID)
+    assert child.space is not m.space and child.space.pid != m.space.pid
+    m.vcpu.resume(5)
+    seen = [m.next() for _ in range(2)]
+    assert {vcpu for vcpu, _ in seen} == {m.vcpu, child}
+    assert child.regs.rbx == 7 and m.vcpu.regs.rbx == 0
+    child.space.kill()
+    m.vcpu.resume(0)
+
+
+def test_a_forked_process_sees_other_frames_where_it_is_told_to(bare):
+    m = bare(GETPPID + GETPPID)
+    m.next()
+    m.engine.ram[0x2000] = 1
+    m.engine.copy(0x2000, 0x5000, 0x1000)
+    assert m.engine.ram[0x5000] == 1
+    fork(m, "c604250000ff7f 2a" + GETPPID, [(STACK, 0x1000, 3, 0x5000, False)])     # movb $42, STACK
+    m.next()
+    assert (m.engine.ram[0x2000], m.engine.ram[0x5000]) == (1, 42)
+
+
+def test_a_forked_process_holds_nothing_of_its_parents_slots(bare):
+    m = bare(GETPPID + GETPPID)
+    m.next()
+    child = fork(m, GETPPID)
+    m.next()
+    maps = [open(f"/proc/{space.pid}/maps").read().splitlines() for space in (m.space, child.space)]
+    slots = [next(line.split()[2] for line in lines if line.startswith(f"{layout.SLOTS_BASE:x}")) for lines in maps]
+    assert slots[0] != slots[1]
+    assert os.listdir(f"/proc/{child.space.pid}/fd") == [str(layout.FD_RAM)]
+
+
+def test_forks_leave_no_process_and_no_descriptor(bare):
+    m = bare(GETPPID + "ebf7")
+    before = len(os.listdir("/proc/self/fd"))
+    for _ in range(50):
+        m.next()
+        child = fork(m, GETPPID)
+        m.next()
+        child.space.kill()
+        assert not os.path.exists(f"/proc/{child.space.pid}")
+        m.vcpu.resume(0)
+    assert len(os.listdir("/proc/self/fd")) == before
+    m.next()
+
+
+def test_a_child_outlives_its_parent_and_can_fork(bare):
+    m = bare(GETPPID + SPIN)
+    m.next()
+    child = fork(m, GETPPID + "ebf7")
+    m.next()
+    m.space.kill()
+    child.resume(0)
+    assert m.next()[0] is child
+    grandchild = child.space.fork(child, child.regs, 0, [(TEXT, 0x1000, 5, 0x1000, True)])
+    grandchild.resume()
+    assert m.next()[0] is grandchild
+
+
+def test_a_fork_that_the_guest_disturbs_is_refused_and_leaves_nothing(bare):
+    """A thread beside it overwrites the word on which the child is to begin."""
+    m = bare(GETPPID + SPIN)
+    m.next()
+    top = layout.SLOTS_BASE + 2 * layout.SLOT_SIZE + layout.SLOT_BIRTH
+    spoil = m.code(0x200, "48b8" + top.to_bytes(8, "little").hex() + "48c70000000000 ebf7")     # movq $0, (%rax)
+    m.space.vcpu(Regs(rip=spoil, rsp=STACK + 0x400, eflags=FLAGS), parent=m.vcpu)
+    m.vcpu.resume(0)
+    regs = m.vcpu.regs
+    before = children()
+    for _ in range(3):
+        m.vcpu.kick()
+        m.next()
+        try:
+            fork(m, SPIN).space.kill()
+        except OSError as error:
+            assert error.errno == 11
+            break
+        m.vcpu.regs = regs
+        m.vcpu.resume()
+    assert children() <= before
+
+
+def children() -> set:
+    with open(f"/proc/self/task/{os.getpid()}/children") as file:
+        return set(file.read().split())
