@@ -13,8 +13,8 @@ import select
 import struct
 import _signal
 import _thread
-from collections import deque
-from time import clock_gettime_ns, monotonic, pthread_getcpuclockid, thread_time_ns
+from _collections import deque        # collections itself costs 1 ms
+from time import clock_gettime_ns, monotonic, monotonic_ns, pthread_getcpuclockid, thread_time_ns
 
 from skete.abi import kvm
 from skete.engine import Engine, EngineError, Fault, Kicked, Syscall
@@ -57,6 +57,8 @@ class KvmEngine(Engine):
         self._inline = None             # the vcpu that the next wait runs itself
         self._posted = deque()          # (vcpu, errno of its KVM_RUN or a trap)
         self._sleeping = False          # whether the monitor's thread waits in select
+        self._measured = None           # the vcpu that runs in the monitor's thread, see _enter_here
+        self._started_ns = self._own_ns = self._left_ns = 0
         self._used_ns = 0               # of threads that have ended
         self.recent = deque(maxlen=8)   # (vcpu, Syscall), for last words
         self._open_port = self._by_frame = False
@@ -101,7 +103,7 @@ class KvmEngine(Engine):
                         self._watch(deadline, wake_fds)
                     if not self._blocked:
                         self._block()
-                    failure = self._enter(vcpu)
+                    failure = self._enter_here(vcpu)
                 else:
                     failure = errno.EINTR
                 trap = self._trap(vcpu, failure)
@@ -138,12 +140,14 @@ class KvmEngine(Engine):
         if self._wake < 0:
             self._wake = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         self._sleeping = True
+        self._own_ns += monotonic_ns() - self._left_ns
         try:
             if self._posted:
                 return False
             ready = select.select((self._wake, *wake_fds), (), (), timeout_s)[0]
         finally:
             self._sleeping = False
+            self._left_ns = monotonic_ns()
         if self._wake in ready:
             os.eventfd_read(self._wake)
         return not self._posted
@@ -163,19 +167,41 @@ class KvmEngine(Engine):
         _signal.pthread_sigmask(_signal.SIG_SETMASK, self._mask)
 
     def _enter(self, vcpu) -> int:
-        """KVM_RUN: 0, or EINTR. Called in the processor's thread."""
+        """In a worker: KVM_RUN; 0, or EINTR."""
         processor = vcpu.processor
         processor.entered_ns = start = thread_time_ns()
         try:
             fcntl.ioctl(processor.fd, _RUN, 0)
         except OSError as error:
-            if error.errno not in (errno.EINTR, errno.EAGAIN):
-                raise EngineError(f"KVM_RUN: {error.strerror}") from None
-            threads.take_kicks()
-            return errno.EINTR
+            return _refused(error)
         finally:
             vcpu.used_ns += thread_time_ns() - start
         return 0
+
+    def _enter_here(self, vcpu) -> int:
+        """The same in the monitor's thread, once a trap: asking for the thread's processor time twice would cost more
+        than the rest. So our own time is measured, with a clock that is cheap; the guest's is what is left."""
+        if vcpu is not self._measured:
+            self._measure(vcpu)
+        self._own_ns += monotonic_ns() - self._left_ns
+        try:
+            fcntl.ioctl(vcpu.processor.fd, _RUN, 0)
+        except OSError as error:
+            return _refused(error)
+        finally:
+            self._left_ns = monotonic_ns()
+        return 0
+
+    def _measure(self, vcpu) -> None:
+        """Charge the thread that ran here so far, and from now on this one, or none."""
+        if self._measured is not None:
+            self._measured.used_ns += self._here_ns()
+        now = monotonic_ns()
+        self._measured, self._started_ns, self._own_ns, self._left_ns = vcpu, thread_time_ns(), 0, now
+
+    def _here_ns(self) -> int:
+        """Processor time that the measured thread has used in this host thread."""
+        return max(0, thread_time_ns() - self._started_ns - self._own_ns - (monotonic_ns() - self._left_ns))
 
     def _trap(self, vcpu, failure: int):
         """What a processor stopped for; None: for nothing, it is to run on."""
@@ -189,7 +215,8 @@ class KvmEngine(Engine):
             if port == _SYSCALL:
                 processor.state = IN_SYSCALL
                 vcpu.running = vcpu.kicked = False
-                nr, _, _, rdx, rsi, rdi, _, _, r8, r9, r10, _, _, _, _, _, _, _ = _REGS.unpack_from(run, _RUN_REGS)
+                nr, _, rcx, rdx, rsi, rdi, rsp, _, r8, r9, r10, r11, _, _, _, _, _, _ = _REGS.unpack_from(run, _RUN_REGS)
+                processor.back = rcx, r11, rsp
                 trap = Syscall(nr, (rdi, rsi, rdx, r10, r8, r9))
                 self.recent.append((vcpu, trap))
                 return trap
@@ -279,6 +306,8 @@ class KvmEngine(Engine):
         else:
             if processor.worker is None:
                 processor.worker = threads.Worker(self._enter, self._stopped)
+            if self._measured is not None:
+                self._measure(None)
             processor.working = True
             processor.worker.go(vcpu)
 
@@ -294,6 +323,8 @@ class KvmEngine(Engine):
 
     def release(self, vcpu) -> None:
         """A thread has ended: its processor is free. It has stopped."""
+        if vcpu is self._measured:
+            self._measure(None)
         self._used_ns += vcpu.used_ns
         vcpu.space.used_ns += vcpu.used_ns
         vcpu.space.vcpus.remove(vcpu)
@@ -326,6 +357,8 @@ class KvmEngine(Engine):
 
     def running_ns(self, vcpu) -> int:
         """Processor time since a thread was let go."""
+        if vcpu is self._measured:
+            return self._here_ns()
         processor = vcpu.processor
         if not processor.working or vcpu.ended:
             return 0
@@ -348,3 +381,11 @@ class KvmEngine(Engine):
         _signal.pthread_sigmask(_signal.SIG_SETMASK, self._mask - {threads.KICK})
         self.device.close()
         return self._used_ns
+
+
+def _refused(error: OSError) -> int:
+    """KVM_RUN was interrupted. EngineError for anything else."""
+    if error.errno not in (errno.EINTR, errno.EAGAIN):
+        raise EngineError(f"KVM_RUN: {error.strerror}") from None
+    threads.take_kicks()
+    return errno.EINTR

@@ -70,7 +70,7 @@ _FLAT = _segment(0, 3, 3, False)
 
 class Processor:
     """fd, run: the vcpu and its shared page;  state: see above, valid while it is stopped;  ring: 0 or 3, likewise
-    by_frame: which way back;  worker: the thread that runs it, if any;  working: from when it is told to until its stop
+    back: of IN_SYSCALL: rip, rflags and rsp of the program;  by_frame: which way back;  worker: the thread that runs it, if any;  working: from when it is told to until its stop
     has been looked at;  entered_ns: the worker's processor time when it last entered"""
 
     def __init__(self, device, memory, number: int):
@@ -83,6 +83,7 @@ class Processor:
             raise EngineError(f"/dev/kvm: virtual processor {number}: {error.strerror}") from None
         self.state, self.ring = IN_USER, 3
         self.by_frame = self.used_before = False
+        self.back = (0, 0, 0)
         self.worker, self.working, self.entered_ns = None, False, 0
 
     def _set_up(self, memory) -> None:
@@ -211,8 +212,7 @@ class Processor:
         if result is not None:
             _WORD.pack_into(run, _RAX, result & 0xffff_ffff_ffff_ffff)
         if self.state == IN_SYSCALL:
-            words = _REGS.unpack_from(run, kvm.RUN_REGS)
-            rip, flags, rsp = words[2], words[11], words[6]
+            rip, flags, rsp = self.back
         elif self.state == IN_FRAME:
             rip, _, flags, rsp, _ = _FRAME.unpack_from(self._own, layout.FRAME)
         else:
@@ -247,6 +247,8 @@ class Processor:
         fcntl.ioctl(self.fd, kvm.KVM_RUN, 0)
         reason, port = struct.unpack_from(kvm.RUN_EXIT, self.run, kvm.RUN_EXIT_REASON)
         self.state, self.ring = IN_SYSCALL, self.get_ring()
+        words = _REGS.unpack_from(self.run, kvm.RUN_REGS)
+        self.back = words[2], words[11], words[6]
         if (reason, port) == (kvm.KVM_EXIT_IO, layout.PORT_SYSCALL):
             return ""
         name = f"KVM_EXIT_{kvm.EXITS.get(reason, reason)}"
