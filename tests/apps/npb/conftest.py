@@ -28,6 +28,23 @@ def processor_flags() -> set[str]:
     return set()
 
 
+class Declared:
+    """Stands in for a build's environment: remembers what an SConscript declares."""
+
+    def __init__(self, benchmark: str):
+        self.words = {}
+        script = NPB / benchmark / "SConscript"
+        exec(compile(script.read_text(), str(script), "exec"), {"Import": lambda *names: None, "Split": str.split, "env": self})
+
+    def App(self, name: str, sources: list[str], **words) -> None:    # noqa: N802: the build's name
+        self.sources, self.words = sources, words
+
+    def Generate(self, *words) -> tuple:    # noqa: N802
+        return words
+
+    Pattern = Checker = Generate
+
+
 class Npb:
     """Builds programs from apps/npb in a folder of their own, each only once."""
 
@@ -70,6 +87,32 @@ class Npb:
         if not set(needs) <= processor_flags():
             pytest.skip(f"the processor has no {' '.join(needs)}")
         return flags
+
+    def benchmark(self, name: str, letter: str, width: str = "sse2", change=None, compiler: str | None = None) -> Path:
+        """A benchmark for one class, from the sources that its SConscript has. `change(text)` may alter the header."""
+        flags = self.width(width)
+        folder = "-".join(filter(None, [name, letter, width, change and change.__name__, compiler and "other"]))
+        place = self.folder / folder / "params.h"
+        place.parent.mkdir(exist_ok=True)
+        done = self.header(name, letter, "--output", str(place))
+        assert done.returncode == 0, done.stderr
+        if change:
+            text = place.read_text()
+            place.write_text(change(text))
+            assert place.read_text() != text, "nothing was changed"
+        sources = [os.path.normpath(f"{name}/{source}") for source in Declared(name).sources]
+        return self.compile(folder, sources, flags, compiler)
+
+    @staticmethod
+    def run(program: Path, *arguments: str) -> subprocess.CompletedProcess:
+        """Run a benchmark to its end."""
+        return subprocess.run([str(program), *arguments], capture_output=True, text=True, timeout=200)
+
+    @staticmethod
+    def block(done: subprocess.CompletedProcess) -> dict[str, str]:
+        """The standard block of a benchmark's printout."""
+        lines = done.stdout.split(" Benchmark Completed")[1].splitlines()
+        return {line[1:17].rstrip(): line[18:].strip() for line in lines[1:]}
 
     def bt(self, letter: str, width: str = "sse2", change=None, compiler: str | None = None) -> Path:
         """BT for one class. `change(text)` may alter the generated header."""
