@@ -15,7 +15,7 @@ static void *place(char *block, size_t bytes)
 		fprintf(stderr, "not enough memory: %zu MiB were asked for\n", bytes >> 20);
 		exit(EXIT_FAILURE);
 	}
-	start = block + LINE + taken++ % STEPS * STEP;
+	start = block + LINE + __atomic_fetch_add(&taken, 1, __ATOMIC_RELAXED) % STEPS * STEP;
 	start += (LINE - (uintptr_t)start % LINE) % LINE;
 	((void **)start)[-1] = block;
 	return start;
