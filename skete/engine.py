@@ -170,6 +170,8 @@ class Engine:
     user_range: tuple
     #: [(start, end), ...]: ranges inside it that the engine keeps for itself
     reserved: list
+    #: whether the monitor's own host process executes the guest: its processor time then includes the guest's
+    in_monitor: bool = False
 
     #: ``copy(frame: int, to: int, length: int)`` of frames, or None where it is no faster than copying in ``ram``
     copy = None

@@ -132,7 +132,8 @@ class Machine:
             for opened in (fs, namespace, kernel):
                 if opened is not None:
                     opened.close()
-        return self._result(kernel, status, monotonic() - started, guest_s, process_time() - used)
+        monitor_s = process_time() - used - (guest_s if engine.in_monitor else 0)
+        return self._result(kernel, status, monotonic() - started, guest_s, max(monitor_s, 0))
 
     def _files(self, namespace, open_files) -> tuple:
         try:

@@ -57,7 +57,7 @@ def _variables(arguments: dict[str, str], libcs: dict[str, object]) -> Variables
                        allowed_values=tuple(recipe.releases)) for name, recipe in libcs.items()),
         EnumVariable("arch", "machine that the programs are for", "x86_64", allowed_values=("x86_64",)),
         EnumVariable("engine", "what makes the guest; native: no monitor at all", "process",
-                     allowed_values=("process", "native")),
+                     allowed_values=("process", "kvm", "native")),
         EnumVariable("run", "run and verify what was built; again: even what is up to date", "yes",
                      allowed_values=("yes", "no", "again"), map=yes_no, ignorecase=1),
         EnumVariable("opt", "optimisation of the apps, instead of what each asks for", "default",

@@ -41,6 +41,7 @@ class KvmEngine(Engine):
     name = "kvm"
     user_range = (0x1_0000, layout.TASK_SIZE)
     reserved = []
+    in_monitor = True
 
     def __init__(self):
         self.device = Device()
@@ -325,8 +326,9 @@ class KvmEngine(Engine):
         """A thread has ended: its processor is free. It has stopped."""
         if vcpu is self._measured:
             self._measure(None)
-        self._used_ns += vcpu.used_ns
-        vcpu.space.used_ns += vcpu.used_ns
+        used_ns = vcpu.cpu_ns()
+        self._used_ns += used_ns
+        vcpu.space.used_ns += used_ns
         vcpu.space.vcpus.remove(vcpu)
         vcpu.running = False
         self.give_back(vcpu.processor)

@@ -14,7 +14,7 @@ class KvmVcpu(Vcpu):
     def __init__(self, engine, space, processor):
         self.engine, self.space, self.processor = engine, space, processor
         self.running = self.kicked = self.ended = False
-        self.used_ns = 0
+        self.used_ns = self._shown_ns = 0
         self.retries = 0        # of one instruction, for page faults that were none: see space.page_fault
         self.retried = None
         self.children = []      # threads that start with our next resume
@@ -79,5 +79,6 @@ class KvmVcpu(Vcpu):
                 self.engine.run(child, None)
 
     def cpu_ns(self) -> int:
-        """Processor time that this thread has used, in ns."""
-        return self.used_ns + self.engine.running_ns(self)
+        """Processor time that this thread has used, in ns. It never goes back, though it is measured in pieces."""
+        self._shown_ns = max(self._shown_ns, self.used_ns + self.engine.running_ns(self))
+        return self._shown_ns
