@@ -109,7 +109,8 @@ def _maps(process) -> bytes:
 def _exe(process) -> bytes:
     if not process.exe:
         raise OSError(ENOENT, "no program")
-    return process.exe
+    # Absolute, however the program was named: glibc's start-up, when it is linked statically, insists on that.
+    return process.exe if process.exe.startswith(b"/") else os.path.normpath(b"/" + process.exe)
 
 
 def _strings(words: list) -> bytes:
