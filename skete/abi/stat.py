@@ -21,6 +21,7 @@ assert STATFS.size == 120
 ST_RDONLY, ST_VALID = 1, 0x20
 #: f_type: linux/magic.h
 EXT4_SUPER_MAGIC, PROC_SUPER_MAGIC, TMPFS_MAGIC, PIPEFS_MAGIC = 0xef53, 0x9fa0, 0x01021994, 0x50495045
+ANON_INODE_FS_MAGIC, SOCKFS_MAGIC = 0x09041934, 0x534f434b
 
 #: struct linux_dirent64 before its name: ino off reclen type
 DIRENT64 = Struct("<QqHB")

@@ -56,6 +56,8 @@ class Kernel:
         self.observers = []
         self.handlers = {}
         self.futexes = {}           # skete.kernel.futex: key -> Queue
+        self.signalfds = None       # skete.kernel.events.signalfd.Signalfds, once there is one
+        self.net = None             # skete.kernel.net.net.Net, once there is a socket
         self.next_tid = self.config.first_pid
         self.started_ns = monotonic_ns()
 
@@ -116,6 +118,8 @@ class Kernel:
             if process.files is not None:
                 process.files.close_all()
         self.processes.clear()
+        if self.net is not None:
+            self.net.close()
         self.scheduler.close()
 
     def new_tid(self) -> int:

@@ -169,7 +169,11 @@ def _send(process, info: SigInfo, tasks, pending: Pending) -> None:
     if target is not None and not target.signals.waiting & flag and effective(process, signo) == SIG_IGN:
         if not target.signals.mask & flag:
             return
-    if not pending.add(info) or target is None:
+    if not pending.add(info):
+        return
+    if process.kernel.signalfds:
+        process.kernel.signalfds.sent(flag)
+    if target is None:
         return
     if target.signals.waiting & flag:
         target.kernel.scheduler.wake(target, READY)

@@ -13,6 +13,11 @@ __all__ = ["AREAS", "LOADED", "SYSCALLS", "find"]    # noqa: F822 (SYSCALLS: see
 AREAS = {
     "advice": (26, 27, 28, 149, 150, 151, 152, 325),
     "clock": (35, 96, 98, 100, 164, 201, 227, 228, 229, 230),
+    "events.calls_epoll": (213, 232, 233, 281, 291, 441),
+    "events.eventfd": (284, 290),
+    "events.posix_timers": (222, 223, 224, 225, 226),
+    "events.signalfd": (282, 289),
+    "events.timerfd": (283, 286, 287),
     "files.calls_attr": (90, 91, 92, 93, 94, 132, 235, 260, 261, 268, 280),
     "files.calls_fd": (3, 16, 32, 33, 72, 73, 217, 292, 436),
     "files.calls_io": (0, 1, 8, 17, 18, 40, 74, 75, 76, 77, 162, 221, 285, 326),

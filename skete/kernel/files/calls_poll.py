@@ -25,9 +25,12 @@ _ALWAYS = POLLIN | POLLOUT | _RDNORM | _WRNORM
 _INTERVAL_NS = 20_000_000
 
 
-def _look(files, wanted: list) -> tuple:
+def _look(task, wanted: list) -> tuple:
     """({index: events}, {host_fd: events}) for [(fd, events)]: what is ready now, and what else may become it."""
     ready, waiting, by_fd = {}, {}, {}
+    files = task.files
+    if task.kernel.signalfds:
+        task.kernel.signalfds.refresh(task)
     for index, (fd, events) in enumerate(wanted):
         if fd < 0:
             continue
@@ -75,7 +78,7 @@ def _wait(task, wanted: list, waiting: dict, deadline_ns: int | None, enough=boo
             why = yield Wait(host_fd=host_fd, events=events, deadline_ns=soon_ns or deadline_ns)
             if why is SIGNAL:
                 raise OSError(EINTR, "")
-            ready, _ = _look(task.files, wanted)
+            ready, _ = _look(task, wanted)
             over = deadline_ns is not None and monotonic_ns() >= deadline_ns
             if over or enough(ready):
                 return ready
@@ -111,7 +114,7 @@ def poll(task, addr: int, count: int, timeout_ms: int):
 
 def _poll(task, addr: int, count: int, timeout_ns: int | None):
     wanted = _pollfds(task, addr, count)
-    ready, waiting = _look(task.files, wanted)
+    ready, waiting = _look(task, wanted)
     if ready or timeout_ns == 0:
         return _report(task, addr, wanted, ready)
     return _poll_later(task, addr, wanted, waiting, timeout_ns)
@@ -191,7 +194,7 @@ def _select(task, count: int, sets: tuple, timeout_ns: int | None):
             if files.get(fd).flags & O_PATH:
                 raise OSError(EBADF, "opened with O_PATH")
             wanted.append((fd, events))
-    ready, waiting = _look(files, wanted)
+    ready, waiting = _look(task, wanted)
     if _count(wanted, ready, bits) or timeout_ns == 0:
         return _give(task, sets, size, wanted, ready, bits)
     return _select_later(task, sets, size, wanted, waiting, bits, timeout_ns)

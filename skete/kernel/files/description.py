@@ -14,6 +14,7 @@ from errno import EBADF, EINVAL, ENODEV, ENOENT, ENOTDIR, ENOTTY, EOPNOTSUPP, ES
 
 from skete.abi.fcntl import O_ACCMODE, O_APPEND, O_CREAT, O_EXCL, O_NOCTTY, O_PATH, O_RDWR, O_TRUNC, O_WRONLY, \
     O_CLOEXEC, SETFL_MASK
+from skete.kernel.outcome import Wait
 
 __all__ = ["Description"]
 
@@ -30,8 +31,9 @@ class Description:
     readable, writable: by the access mode; both False for O_PATH
     path:     the guest path it was opened by, or what /proc/self/fd shows ("pipe:[7]"), bytes
     host_fd:  the host descriptor that host calls can be made on, or -1
+    watchers: the epoll instances that watch it, a set, or None: they forget it when it is released
     """
-    __slots__ = ("flags", "refs", "readable", "writable", "poll_fd", "host_fd", "path", "writer", "turn")
+    __slots__ = ("flags", "refs", "readable", "writable", "poll_fd", "host_fd", "path", "writer", "turn", "watchers")
 
     def __init__(self, flags: int, path: bytes = b"", host_fd: int = -1, poll_fd: int = -1):
         self.flags, self.path, self.refs = flags & ~_ONCE, path, 0
@@ -40,6 +42,7 @@ class Description:
         self.readable = mode in (0, O_RDWR) and not flags & O_PATH
         self.writable = mode in (O_WRONLY, O_RDWR) and not flags & O_PATH
         self.writer = self.turn = None      # whose write is half done, and the queue of those after it
+        self.watchers = None
 
     def hold(self) -> "Description":
         """One more reference."""
@@ -50,7 +53,15 @@ class Description:
         """One reference less; the last one releases what is behind."""
         self.refs -= 1
         if self.refs <= 0:
+            if self.watchers:
+                for one in tuple(self.watchers):
+                    one.forget(self)
             self.release()
+
+    def waits(self, events: int) -> Wait:
+        """What a call that got EAGAIN waits for: ``events`` are EPOLLIN or EPOLLOUT. With a deadline the call is not
+        made again after a handler (signal(7): sockets with a timeout)."""
+        return Wait(host_fd=self.poll_fd, events=events)
 
     def release(self) -> None:
         """Free what this holds on the host."""

@@ -5,14 +5,14 @@ or a stream takes a part, does a call become a generator, which looks up guest m
 """
 from __future__ import annotations
 
-from errno import EAGAIN, EBADF, EINVAL
+from errno import EAGAIN, EBADF, EINTR, EINVAL
 from select import EPOLLIN, EPOLLOUT
 from struct import Struct
 
 from skete.abi.fcntl import IOV_MAX, MAX_RW_COUNT, O_NONBLOCK
-from skete.kernel.outcome import SIGNAL, Restart, Wait
+from skete.kernel.outcome import READY, SIGNAL, TIMEOUT, Restart, Wait
 
-__all__ = ["broken_pipe", "iovec", "read_from", "readable", "spread", "writable", "write_to"]
+__all__ = ["broken_pipe", "interrupted", "iovec", "read_from", "readable", "spread", "writable", "write_to"]
 
 _IOVEC = Struct("<Qq")
 
@@ -81,14 +81,17 @@ def read_from(task, file, pieces: list):
 
 def _read_later(task, file, pieces: list):
     file.hold()     # another thread may close the descriptor meanwhile
+    wait = file.waits(EPOLLIN)
     try:
         while True:
-            if (yield Wait(host_fd=file.poll_fd, events=EPOLLIN)) is SIGNAL:
-                raise Restart
+            why = yield wait
+            if why is SIGNAL:
+                raise interrupted(wait)
             try:
                 return file.read(spread(task, pieces, True))
             except BlockingIOError:
-                pass
+                if why is TIMEOUT:
+                    raise
     finally:
         file.drop()
 
@@ -122,7 +125,7 @@ def write_to(task, file, pieces: list, views: list | None = None):
 def _write_later(task, file, pieces: list, done: int):
     from skete.kernel.scheduler import Queue
     file.hold()
-    mine = False
+    mine, wait = False, None
     try:
         if file.turn is None:
             file.turn = Queue()
@@ -144,10 +147,14 @@ def _write_later(task, file, pieces: list, done: int):
                 if done:
                     return done
                 raise
-            if (yield Wait(host_fd=file.poll_fd, events=EPOLLOUT)) is SIGNAL:
-                if done:
-                    return done
-                raise Restart
+            wait = wait or file.waits(EPOLLOUT)
+            why = yield wait
+            if why is SIGNAL and not done:
+                raise interrupted(wait)
+            if why is TIMEOUT and not done:
+                raise OSError(EAGAIN, "no room in time")
+            if why is not READY:
+                return done
     except OSError:
         if done:
             return done     # a bad page after some good ones
@@ -161,6 +168,11 @@ def _write_later(task, file, pieces: list, done: int):
 
 def _left(pieces: list, done: int) -> bool:
     return sum(length for _, length in pieces) > done
+
+
+def interrupted(wait: Wait) -> Exception:
+    """What a signal makes of a wait: the call is made again, or EINTR where it had a timeout of its own."""
+    return Restart() if wait.deadline_ns is None else OSError(EINTR, "")
 
 
 def broken_pipe(task) -> None:

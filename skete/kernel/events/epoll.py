@@ -1,0 +1,139 @@
+"""An epoll instance: epoll(7), on an epoll instance of the host.
+
+Level and edge triggering, one shot, exclusive wake-ups and nesting are the host's. What is ours is who is watched: an
+item is a descriptor *and* the description behind it, and it goes when the last descriptor of that description is
+closed, not when the one it was added by is. The host counts in its own descriptors, so a description that is watched
+twice in one instance (by duplicates) is registered by a duplicate of its host descriptor the second time.
+"""
+from __future__ import annotations
+
+import os
+from errno import EEXIST, EINVAL, ELOOP, ENOENT
+from fcntl import fcntl
+from select import EPOLLERR, EPOLLEXCLUSIVE, EPOLLET, EPOLLHUP, EPOLLIN, EPOLLONESHOT, EPOLLOUT, epoll
+
+from skete.abi.epoll import EPOLLWAKEUP
+from skete.abi.fcntl import F_DUPFD_CLOEXEC
+from skete.kernel.events.anonymous import Anonymous
+
+__all__ = ["Epoll"]
+
+#: what may stand beside EPOLLEXCLUSIVE: EPOLLEXCLUSIVE_OK_BITS, fs/eventpoll.c
+_WITH_EXCLUSIVE = EPOLLIN | EPOLLOUT | EPOLLERR | EPOLLHUP | EPOLLWAKEUP | EPOLLET | EPOLLEXCLUSIVE
+#: How many instances may watch each other in a row. Linux allows five; the scheduler's and poll's own come on top.
+_DEPTH = 3
+
+
+class _Item:
+    """One that is watched. host_fd: what it is registered by, of its own where ``own``; data: the guest's word."""
+    __slots__ = ("fd", "file", "host_fd", "own", "data", "exclusive")
+
+    def __init__(self, fd: int, file, host_fd: int, own: bool, data: int, exclusive: bool):
+        self.fd, self.file, self.host_fd, self.own, self.data = fd, file, host_fd, own, data
+        self.exclusive = exclusive
+
+
+class Epoll(Anonymous):
+    """items: {description: {fd: _Item}}; by_host: {host descriptor: _Item}"""
+    __slots__ = ("host", "items", "by_host")
+    kind = b"[eventpoll]"
+
+    def __init__(self):
+        self.host = epoll()
+        self.items, self.by_host = {}, {}
+        super().__init__(self.host.fileno(), 0)
+
+    def release(self) -> None:
+        for file, items in self.items.items():
+            file.watchers.discard(self)
+            for item in items.values():
+                self._close(item)
+        self.items.clear()
+        self.host.close()
+
+    def add(self, fd: int, file, events: int, data: int) -> None:
+        """EPOLL_CTL_ADD. EEXIST EINVAL ELOOP ENOSPC"""
+        nested = isinstance(file, Epoll)
+        if events & EPOLLEXCLUSIVE and (nested or events & ~_WITH_EXCLUSIVE):
+            raise OSError(EINVAL, f"EPOLLEXCLUSIVE with {events:#x}")
+        if fd in self.items.get(file, ()):
+            raise OSError(EEXIST, f"descriptor {fd} is watched")
+        if nested and (file.watches(self) or file.depth() + self.height() > _DEPTH):
+            raise OSError(ELOOP, "epoll instances that watch each other")
+        host_fd, own = file.poll_fd, False
+        if host_fd in self.by_host:
+            host_fd, own = fcntl(host_fd, F_DUPFD_CLOEXEC, 0), True
+        item = _Item(fd, file, host_fd, own, data, bool(events & EPOLLEXCLUSIVE))
+        try:
+            self.host.register(host_fd, events & ~EPOLLWAKEUP)
+        except BaseException:
+            self._close(item)
+            raise
+        self.items.setdefault(file, {})[fd] = self.by_host[host_fd] = item
+        if file.watchers is None:
+            file.watchers = set()
+        file.watchers.add(self)
+
+    def modify(self, fd: int, file, events: int, data: int) -> None:
+        """EPOLL_CTL_MOD. EINVAL ENOENT"""
+        item = self._item(fd, file)
+        if events & EPOLLEXCLUSIVE or item.exclusive:
+            raise OSError(EINVAL, "what is exclusive stays as it was added")
+        self.host.modify(item.host_fd, events & ~EPOLLWAKEUP)
+        item.data = data
+
+    def remove(self, fd: int, file) -> None:
+        """EPOLL_CTL_DEL. EINVAL ENOENT"""
+        item = self._item(fd, file)
+        self.host.unregister(item.host_fd)
+        items = self.items[file]
+        del items[fd]
+        if not items:
+            del self.items[file]
+            file.watchers.discard(self)
+        self._close(item)
+
+    def _item(self, fd: int, file) -> _Item:
+        item = self.items.get(file, {}).get(fd)
+        if item is None:
+            raise OSError(ENOENT, f"descriptor {fd} is not watched")
+        return item
+
+    def forget(self, file) -> None:
+        """A description is being released: nothing of it is watched any more."""
+        for item in self.items.pop(file, {}).values():
+            try:
+                self.host.unregister(item.host_fd)
+            except OSError:
+                pass        # its host descriptor has gone first
+            self._close(item)
+
+    def _close(self, item: _Item) -> None:
+        self.by_host.pop(item.host_fd, None)
+        if item.own:
+            os.close(item.host_fd)
+
+    def watches(self, other: "Epoll") -> bool:
+        """Whether ``other`` is this one, or watched by it, however far down."""
+        return self is other or any(isinstance(file, Epoll) and file.watches(other) for file in self.items)
+
+    def depth(self) -> int:
+        """How many instances stand in the longest row that begins here."""
+        return 1 + max((file.depth() for file in self.items if isinstance(file, Epoll)), default=0)
+
+    def height(self) -> int:
+        """How many instances stand in the longest row that ends here."""
+        return 1 + max((one.height() for one in self.watchers or ()), default=0)
+
+    def collect(self, most: int) -> list:
+        """[(events, data)] of at most ``most`` that are ready, in the host's order."""
+        by_host = self.by_host
+        return [(events, by_host[host_fd].data) for host_fd, events in
+                self.host.poll(0, min(most, max(1, len(by_host)))) if host_fd in by_host]
+
+    def ready(self) -> bool:
+        """Whether anything is, without taking an edge or a shot from it."""
+        from select import POLLIN, poll
+        look = poll()
+        look.register(self.host_fd, POLLIN)
+        return bool(look.poll(0))
