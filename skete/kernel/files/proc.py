@@ -1,6 +1,7 @@
 """/proc: what programs ask about themselves. A file more is a line more in ``_PROCESS`` or ``proc``."""
 from __future__ import annotations
 
+import os
 from errno import EACCES, ELOOP, ENOENT, ENOTDIR
 
 from skete.abi.fcntl import O_DIRECTORY, O_PATH
