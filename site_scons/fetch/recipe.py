@@ -17,6 +17,8 @@
     sources = [...]                 optional: other sources for this version alone
 
     [build]                         optional, the builder's own: strings, integers, booleans, lists of strings, tables
+    [host]                          instead of sources, versions, patches and [build]: nothing is fetched, for the
+                                    machine has it. The builder's own; default_version is a word for what is there
 
 The file is written by people, so every key is checked, an unknown key is an error, and each error names the file, the
 key and the value.
@@ -69,6 +71,7 @@ class Recipe:
     patches: str | None
     releases: Mapping[str, Release]
     build: Mapping[str, object] = field(default_factory=lambda: MappingProxyType({}))
+    host: Mapping[str, object] | None = None
 
     def release(self, version: str | None = None) -> Release:
         """The named release, or the default one. RecipeError names the versions there are."""
@@ -97,6 +100,9 @@ def load_recipe(path: str | Path) -> Recipe:
 def _recipe(path: Path, table: dict) -> Recipe:
     top = _Table(path, "", table)
     name = top.take("name", _matching(NAME, "a lower-case name"))
+    host = top.take("host", _build, optional=True)
+    if host is not None:
+        return _host(path, name, top, host)
     sources = top.take("sources", _sources)
     versions = top.take("versions", _table_of_tables)
     recipe = Recipe(
@@ -114,6 +120,17 @@ def _recipe(path: Path, table: dict) -> Recipe:
     top.finish()
     if recipe.default_version not in recipe.releases:
         top.refuse("default_version", "is none of [versions]", recipe.default_version)
+    return recipe
+
+
+def _host(path: Path, name: str, top: _Table, host: dict) -> Recipe:
+    """What the machine has: one version, without a source."""
+    version = top.take("default_version", _matching(VERSION, "a version"))
+    recipe = Recipe(path=path, name=name, title=top.take("title", _line), homepage=top.take("homepage", _web_address),
+                    licence=top.take("licence", _licence), default_version=version, patches=None,
+                    releases=MappingProxyType({version: Release(name, version, "", "", None, ())}),
+                    host=MappingProxyType(host))
+    top.finish()
     return recipe
 
 

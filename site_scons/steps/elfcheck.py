@@ -1,8 +1,9 @@
-"""Check what was linked: `python -m steps.elfcheck PROGRAM REPORT LIBC VERSION`.
+"""Check what was linked: `python -m steps.elfcheck PROGRAM REPORT LIBC VERSION [LACKS]`.
 
 A program of ours is static, bears our note with the libc it was linked with, knows nothing of the vDSO, has no
 relocations in its text and no segment that is both writable and executable, and starts inside its text. REPORT has
-what was found.
+what was found. LACKS, of the libc's recipe, has with commas between what is not asked for: `note`, and `blindness`
+towards the vDSO.
 """
 from __future__ import annotations
 
@@ -58,7 +59,7 @@ def _note(note) -> dict:
     return {"type": kind, "abi": int.from_bytes(desc[:4], "little"), "libc": libc.decode(), "version": version.decode()}
 
 
-def objections(found: dict, libc: str, version: str) -> list[str]:
+def objections(found: dict, libc: str, version: str, lacks: list[str]) -> list[str]:
     """Return what is wrong, one line each."""
     def unless(condition: bool, text: str) -> list[str]:
         return [] if condition else [text]
@@ -71,8 +72,10 @@ def objections(found: dict, libc: str, version: str) -> list[str]:
         *unless(not found["interpreter"], "asks for an interpreter: it is not static"),
         *unless(not found["needed"], f"needs shared libraries: {', '.join(found['needed'])}"),
         *unless(not found["text_relocations"], "has relocations in its text"),
-        *unless(found["notes"] == [wanted], f"should bear the note {wanted} and bears {found['notes'] or 'none'}"),
-        *unless(not found["vdso"], f"knows of the vDSO: it contains {', '.join(found['vdso'])}"),
+        *unless("note" in lacks or found["notes"] == [wanted],
+                f"should bear the note {wanted} and bears {found['notes'] or 'none'}"),
+        *unless("blindness" in lacks or not found["vdso"],
+                f"knows of the vDSO: it contains {', '.join(found['vdso'])}"),
         *unless(all(s["flags"] & (PF_W | PF_X) != PF_W | PF_X for s in loads),
                 "has a segment both writable and executable"),
         *unless(all(not flags & PF_X for flags in found["stack"]), "wants an executable stack"),
@@ -83,9 +86,9 @@ def objections(found: dict, libc: str, version: str) -> list[str]:
 
 def main(arguments: list[str]) -> None:
     program, report = map(Path, arguments[:2])
-    libc, version = arguments[2:]
+    libc, version, lacks = [*arguments[2:], ""][:3]
     found = facts(program)
-    wrong = objections(found, libc, version)
+    wrong = objections(found, libc, version, lacks.split(","))
     if wrong:
         raise Failure(f"{program} is not what it should be:\n" + "\n".join(f"  it {text}" for text in wrong))
     step.write(report, json.dumps(found, indent=1) + "\n")

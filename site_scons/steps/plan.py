@@ -15,6 +15,17 @@
     [build.files]                   what else the sysroot has: its path there = template in toolchain/
     "bin/skete-gcc" = "skete-gcc.j2"
     [build.macros]                  values for the templates besides name, version, arch
+
+The [host] table of a libc that the machine has:
+
+    compiler = "gcc -static"        the command that compiles and links
+    package = "libc6-dev"           what to install where that does not work
+
+Both may say `lacks`, a list: what programs of this libc do not have, so that nobody looks for it.
+
+    getreent        the per-thread state that code compiled against newlib's headers asks for
+    note            our ELF note, which comes with our start files
+    blindness       ignorance of the vDSO
 """
 from __future__ import annotations
 
@@ -35,6 +46,7 @@ class Plan:
     files: Mapping[str, str]
     environment: Mapping[str, str]
     macros: Mapping[str, object]
+    lacks: list[str]
 
     def commands(self, **values: object) -> list[list[str]]:
         """Return the steps as argument lists, with `values` filled in after splitting: a path may hold blanks."""
@@ -42,9 +54,11 @@ class Plan:
 
 
 CRT_KEYS = {"defines": str, "wrap": list, "entry": str}
-OPTIONAL = {"environment": {}, "macros": {}}
+OPTIONAL = {"environment": {}, "macros": {}, "lacks": []}
 KINDS = {"steps": list, "provides": list, "licences": list, "crt": dict, "files": dict, "environment": dict,
-         "macros": dict}
+         "macros": dict, "lacks": list}
+HOST_KEYS = {"compiler": str, "package": str, "lacks": list}
+LACKS = ("getreent", "note", "blindness")
 
 
 def plan(recipe: Recipe) -> Plan:
@@ -55,7 +69,22 @@ def plan(recipe: Recipe) -> Plan:
     _check(recipe, "build.crt", table["crt"], CRT_KEYS)
     for step in table["steps"]:
         _check_step(recipe, step)
+    _check_lacks(recipe, "build", table["lacks"])
     return Plan(**{name: table[name] for name in known})
+
+
+def host(recipe: Recipe) -> Mapping[str, object]:
+    """Return the [host] table of a libc that the machine has. RecipeError names the file and the key that is wrong."""
+    table = {"lacks": [], **recipe.host}
+    _check(recipe, "host", table, HOST_KEYS)
+    _check_lacks(recipe, "host", table["lacks"])
+    return table
+
+
+def _check_lacks(recipe: Recipe, where: str, lacks: list[str]) -> None:
+    for word in lacks:
+        if word not in LACKS:
+            raise RecipeError(f"{recipe.path}: {where}.lacks: there is no word {word!r}; there are {', '.join(LACKS)}")
 
 
 def _check(recipe: Recipe, where: str, table: Mapping[str, object], kinds: Mapping[str, type]) -> None:

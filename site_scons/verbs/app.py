@@ -92,7 +92,8 @@ def _app(env, name: str, sources, /, **given) -> None:
     program = _program(env, Flatten([sources]), want, opt)
     toolchain = env["TOOLCHAIN"]
     check = step(env, f"#{folder}/{name}.elf.json", program,
-                 f"$STEP.elfcheck $SOURCE $TARGET {toolchain.recipe.name} {toolchain.version}")
+                 f"$STEP.elfcheck $SOURCE $TARGET {toolchain.recipe.name} {toolchain.version} "
+                 f"{','.join(toolchain.lacks)}")
     verdict = _verdict(env, program, check, want) if env["run"] != "no" else ()
     env["APPS"].runs.append(Run(program[0], check[0], *verdict))
 
@@ -102,12 +103,12 @@ def _program(env, sources: list[str], want: dict, opt: str):
     out, gcc = env["OUT"], env["TOOLCHAIN"].gcc
     defines = [f"-D{key}" if value is None else f"-D{key}={env.subst(str(value))}"
                for key, value in want["defines"].items()]
-    newlib = want["newlib"] if Path(env["NEWLIB"]).is_dir() else []
-    if newlib:
+    newlib = want["newlib"]
+    if newlib and (why := _no_newlib(env)):
+        print(f"skete: {env['LABEL']}: left out, as {why}: {', '.join(newlib)}")
+        newlib = []
+    elif newlib:
         defines.append("-DHAVE_NEWLIB")
-    elif want["newlib"]:
-        print(f"skete: {env['LABEL']}: left out, as newlib's headers are not installed (libnewlib-dev): "
-              f"{', '.join(want['newlib'])}")
     generated = [env.Command(f"#{out}/{g.target}", [File(s) for s in g.sources], env.Said(g.command, "generate"))
                  for g in want["generate"]]
     include = [Dir("."), Dir(f"#{out}"), *(Dir(path) for path in want["include"])]
@@ -130,6 +131,15 @@ def _program(env, sources: list[str], want: dict, opt: str):
     if opt == "native":
         env.NoCache(objects, program)    # another machine that shares the cache may not be able to run it
     return program
+
+
+def _no_newlib(env) -> str | None:
+    """Return why nothing that was compiled against newlib's headers can be linked in, or None."""
+    if "getreent" in env["TOOLCHAIN"].lacks:
+        return f"{env['TOOLCHAIN'].recipe.title} has no __getreent()"
+    if not Path(env["NEWLIB"]).is_dir():
+        return "newlib's headers are not installed (libnewlib-dev)"
+    return None
 
 
 def _object(env, source, name: str):

@@ -5,12 +5,15 @@ from __future__ import annotations
 from SCons.Script import COMMAND_LINE_TARGETS, Alias
 
 from verbs.libc import step
+from verbs.options import refuse
 
 
 def declare(env, toolchain) -> None:
     """Declare the target `dist`: files in dist/, named after libc, version and machine."""
     if not any(str(target).split("/")[0] == "dist" for target in COMMAND_LINE_TARGETS):
         return
+    if toolchain.sysroot is None:
+        refuse(f"libc={toolchain.recipe.name}: there is nothing of ours to pack")
     recipe, version = toolchain.recipe, toolchain.version
     env = env.Clone(RECIPE=str(recipe.path), VERSION=version)
     source = step(env, f"#dist/{recipe.name}-{version}-skete.tar.gz", toolchain.source, "$STEP.dist $SOURCE $TARGET")

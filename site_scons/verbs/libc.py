@@ -1,4 +1,7 @@
-"""The chain from a recipe to a sysroot: download, patched source, built libc, sysroot archive, unpacked sysroot."""
+"""The chain from a recipe to a sysroot: download, patched source, built libc, sysroot archive, unpacked sysroot.
+
+Or, where the recipe says that the machine has the libc, the proof that it has.
+"""
 from __future__ import annotations
 
 import json
@@ -10,7 +13,7 @@ from SCons.Script import Glob, Value
 
 from fetch import RecipeError
 from steps.patch import read_series
-from steps.plan import plan
+from steps.plan import host, plan
 from steps.step import Failure
 from verbs.options import BUILD, TOP, jobs, refuse
 
@@ -21,10 +24,11 @@ class Toolchain:
     recipe: object
     version: str
     name: str           # musl-1.2.6-x86_64
-    source: object      # patched source, tar
-    sysroot: object     # sysroot, tar
+    source: object      # patched source, tar; None for the host's libc
+    sysroot: object     # sysroot, tar; None for the host's libc
     stamp: object       # the sysroot is unpacked
     gcc: str
+    lacks: tuple[str, ...] = ()     # steps/plan.py
 
 
 def step(env, target, source, words: str, *modules: str):
@@ -41,6 +45,8 @@ def declare(env) -> Toolchain:
     recipe = env["RECIPES"][env["libc"]]
     version = env[f"{recipe.name}_version"]
     release = recipe.release(version)
+    if recipe.host is not None:
+        return _declare_host(env, recipe, version)
     try:
         how = plan(recipe)
         patches = read_series(TOP / recipe.patches / "series") if recipe.patches else []
@@ -76,7 +82,21 @@ def declare(env) -> Toolchain:
     env.Clean(stamp, f"#{folder}")
     env.Clean(built, f"#{BUILD}/libc/{name}-{env['arch']}.log")
     wrapper = how.macros.get("wrapper", "skete-gcc")
-    return Toolchain(recipe, version, f"{name}-{env['arch']}", source, sysroot, stamp, f"{folder}/bin/{wrapper}")
+    return Toolchain(recipe, version, f"{name}-{env['arch']}", source, sysroot, stamp, f"{folder}/bin/{wrapper}",
+                     tuple(how.lacks))
+
+
+def _declare_host(env, recipe, version: str) -> Toolchain:
+    """Declare the libc that this machine has: all there is to do is to see whether it can be linked with."""
+    try:
+        how = host(recipe)
+    except RecipeError as error:
+        refuse(str(error))
+    name = f"{recipe.name}-{version}-{env['arch']}"
+    stamp = step(env.Clone(RECIPE=str(recipe.path)), f"#{BUILD}/libc/{name}.txt", [_gcc(), Value(_text(how))],
+                 "$STEP.hostlibc $RECIPE $TARGET", "plan", "compiler")
+    env.NoCache(stamp)
+    return Toolchain(recipe, version, name, None, None, stamp, how["compiler"], tuple(how["lacks"]))
 
 
 def _gcc() -> Value:

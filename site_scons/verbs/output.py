@@ -17,6 +17,7 @@ from steps.table import show
 # What a step's line begins with: the word, then what is shown of it.
 WORDS = {
     "compiler": "PROBE  the C compiler",
+    "hostlibc": "PROBE  the host's C library",
     "fetch": "FETCH  $TARGET",
     "patch": "PATCH  $TARGET",
     "libc": "LIBC   $TARGET (configure and make, $JOBS at a time)",

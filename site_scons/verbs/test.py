@@ -14,6 +14,8 @@ def declare(env, toolchain, apps) -> None:
     """Declare the target `test`. It is run whenever it is asked for, and its status is pytest's."""
     if "test" not in COMMAND_LINE_TARGETS:
         return
+    if toolchain.sysroot is None:
+        refuse(f"libc={toolchain.recipe.name}: the tests are about a libc of ours; app=all verifies the apps")
     if importlib.util.find_spec("pytest") is None:
         refuse(f"pytest is not there for {env['PYTHON']}: use ./scons, or install requirements.txt")
     env = env.Clone()

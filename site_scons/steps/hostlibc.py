@@ -1,0 +1,45 @@
+"""See whether the machine's own libc can be linked statically: `python -m steps.hostlibc RECIPE OUTPUT`.
+
+A program is compiled, linked and run; what it says about its libc is OUTPUT.
+"""
+from __future__ import annotations
+
+import shlex
+import subprocess
+from pathlib import Path
+
+from fetch import RecipeError, load_recipe
+from steps import step
+from steps.compiler import said
+from steps.plan import host
+from steps.step import Failure
+
+PROBE = """\
+#include <stdio.h>
+#ifdef __GLIBC__
+#include <gnu/libc-version.h>
+int main(void) { return printf("glibc %s\\n", gnu_get_libc_version()) < 0; }
+#else
+int main(void) { return puts("not glibc") < 0; }
+#endif
+"""
+
+
+def main(arguments: list[str]) -> None:
+    recipe, output = map(Path, arguments)
+    try:
+        how = host(load_recipe(recipe))
+    except RecipeError as error:
+        raise Failure(str(error)) from error
+    with step.workspace(output.parent, "hostlibc") as work:
+        (work / "probe.c").write_text(PROBE)
+        command = [*shlex.split(how["compiler"]), "-o", str(work / "probe"), str(work / "probe.c")]
+        done = subprocess.run(command, capture_output=True, text=True, errors="replace")
+        if done.returncode:
+            raise Failure(f"no static program can be linked with {how['compiler']}: on Debian, apt-get install "
+                          f"{how['package']}\n{done.stderr.rstrip()}")
+        step.write(output, said([str(work / "probe")]) + "\n")
+
+
+if __name__ == "__main__":
+    step.run(main)
