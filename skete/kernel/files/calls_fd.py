@@ -1,14 +1,13 @@
 """System calls on descriptors themselves: close, dup, fcntl, ioctl, flock, getdents64."""
 from __future__ import annotations
 
-from errno import EAGAIN, EBADF, EINVAL, ENOTTY, EOPNOTSUPP
-from struct import Struct
+from errno import EAGAIN, EBADF, EINVAL, ENOTTY, EOPNOTSUPP, EOVERFLOW
 from time import monotonic_ns
 
 from skete.abi.fcntl import CLOSE_RANGE_CLOEXEC, CLOSE_RANGE_UNSHARE, F_DUPFD, F_DUPFD_CLOEXEC, F_GETFD, F_GETFL, \
     F_GETLK, F_GETOWN, F_GETPIPE_SZ, F_OFD_GETLK, F_OFD_SETLK, F_OFD_SETLKW, F_RDLCK, F_SETFD, F_SETFL, F_SETLK, \
     F_SETLKW, F_SETOWN, F_SETPIPE_SZ, F_UNLCK, F_WRLCK, FD_CLOEXEC, LOCK_EX, LOCK_NB, LOCK_SH, LOCK_UN, \
-    O_CLOEXEC, O_NONBLOCK, O_PATH
+    O_CLOEXEC, O_NONBLOCK, O_PATH, SEEK_CUR, SEEK_END, SEEK_SET
 from skete.abi.ioctls import FIOASYNC, FIOCLEX, FIONBIO, FIONCLEX
 from skete.kernel.files.calls_io import inode_file
 from skete.kernel.outcome import SIGNAL, Restart, Wait
@@ -16,7 +15,6 @@ from skete.kernel.row import ADDR, FD, I32, U32, U64, Row
 
 __all__ = ["ROWS"]
 
-_FLOCK = Struct("<hh4xqqi4x")
 #: How often a call that waits for a lock looks again, in ns: first, and at most.
 _LOCK_FIRST_NS, _LOCK_MOST_NS = 1_000_000, 20_000_000
 
@@ -97,19 +95,104 @@ def fcntl(task, fd: int, command: int, arg: int):
 
 
 def _lock(task, file, command: int, addr: int):
-    request = task.mm.read(addr, _FLOCK.size)
-    kind, whence, start, length, pid = _FLOCK.unpack(request)
-    if kind not in (F_RDLCK, F_WRLCK, F_UNLCK) or not 0 <= whence <= 2 or command >= F_OFD_GETLK and pid:
-        raise OSError(EINVAL, f"lock type {kind}, whence {whence}")
-    if command in (F_GETLK, F_OFD_GETLK):
-        if kind == F_UNLCK:
-            raise OSError(EINVAL, "F_GETLK of F_UNLCK")
-        task.mm.write(addr, file.fcntl(command, request))
+    from skete.kernel.files.locks import FLOCK, locks_of
+    kind, whence, start, length, pid = FLOCK.unpack(task.mm.read(addr, FLOCK.size))
+    own = command >= F_OFD_GETLK
+    if own and pid:
+        raise OSError(EINVAL, f"l_pid {pid}")
+    asks = command in (F_GETLK, F_OFD_GETLK)
+    if kind not in (F_RDLCK, F_WRLCK, F_UNLCK) or asks and kind == F_UNLCK:
+        raise OSError(EINVAL, f"lock type {kind}")
+    start, end = _range(file, whence, start, length)
+    locks, owner = locks_of(task.fs.namespace), file if own else task.files
+    if asks:
+        held = locks.of(file)
+        answer = _ask(held, owner, kind, whence, start, end, length)
+        locks.tidy(file, held)
+        task.mm.write(addr, answer)
         return 0
     if kind == F_RDLCK and not file.readable or kind == F_WRLCK and not file.writable:
         raise OSError(EBADF, "not open for that")
-    waits = {F_SETLKW: F_SETLK, F_OFD_SETLKW: F_OFD_SETLK}
-    return _try(file, lambda: file.fcntl(waits.get(command, command), request), command in waits)
+    if kind != F_UNLCK:
+        _owns(locks, file, owner, own)
+    pid = -1 if own else task.process.pid
+    return _take(locks, file, owner, (kind, start, end, pid), command in (F_SETLKW, F_OFD_SETLKW))
+
+
+def _range(file, whence: int, start: int, length: int) -> tuple:
+    """struct flock's range as [start, end). EINVAL EOVERFLOW"""
+    from skete.kernel.files.locks import END
+    if whence == SEEK_CUR:
+        start += file.seek(0, SEEK_CUR)
+    elif whence == SEEK_END:
+        start += file.stat().st_size
+    elif whence != SEEK_SET:
+        raise OSError(EINVAL, f"whence {whence}")
+    if start >= END or start + length > END:
+        raise OSError(EOVERFLOW, f"{start}+{length}")
+    start, end = (start + length, start) if length < 0 else (start, start + length if length else END)
+    if start < 0:
+        raise OSError(EINVAL, f"from {start}")
+    return start, end
+
+
+def _ask(locks, owner, kind: int, whence: int, start: int, end: int, length: int) -> bytes:
+    """F_GETLK's answer: the lock in the way, or F_UNLCK and the rest as it was asked."""
+    from skete.kernel.files.locks import END, FLOCK
+    lock = locks.conflict(owner, kind, start, end)
+    if lock is not None:
+        return FLOCK.pack(lock.kind, 0, lock.start, 0 if lock.end == END else lock.end - lock.start, lock.pid)
+    other = locks.ask_host(kind, start, end)
+    if other is not None:
+        return FLOCK.pack(other[0], 0, other[1], other[2], 0)       # of no process that the guest could see
+    return FLOCK.pack(F_UNLCK, whence, start, length, 0)
+
+
+def _owns(locks, file, owner, own: bool) -> None:
+    """Remember whom to take locks from when a descriptor, or the description, is closed."""
+    if own:
+        if hasattr(file, "locks"):
+            file.locks = locks
+    else:
+        owner.locks = locks
+
+
+def _take(locks, file, owner, wanted: tuple, wait: bool):
+    from skete.kernel.files.locks import HostConflict
+    try:
+        if locks.lock(file, owner, *wanted) is None:
+            return 0
+    except HostConflict:
+        if not wait:
+            raise
+    if not wait:
+        raise OSError(EAGAIN, "locked")
+    return _take_later(locks, file, owner, wanted)
+
+
+def _take_later(locks, file, owner, wanted: tuple):
+    from skete.kernel.files.locks import HostConflict
+    pause = _LOCK_FIRST_NS
+    file.hold()
+    try:
+        while True:
+            try:
+                blocker = locks.lock(file, owner, *wanted)
+                if blocker is None:
+                    return 0
+                if owner is not file:
+                    locks.waits_for(owner, blocker.owner)
+                wait = Wait(queue=locks.of(file).queue)
+            except HostConflict:
+                wait = Wait(deadline_ns=monotonic_ns() + pause)
+                pause = min(2 * pause, _LOCK_MOST_NS)
+            why = yield wait
+            locks.waiting.pop(owner, None)
+            if why is SIGNAL:
+                raise Restart
+    finally:
+        locks.waiting.pop(owner, None)
+        file.drop()
 
 
 def flock(task, fd: int, operation: int):
@@ -187,7 +270,30 @@ def getdents64(task, fd: int, addr: int, size: int) -> int:
     return len(entries)
 
 
-_FCNTL = "locks are the monitor's own on the host: right for one guest process; F_SETLKW polls; no leases, no " \
+def getdents(task, fd: int, addr: int, size: int) -> int:
+    """getdents(2), the old form: the type stands in an entry's last byte. EBADF EFAULT EINVAL ENOENT ENOTDIR"""
+    file = inode_file(task, fd)
+    task.fs.namespace.task = task
+    before = getattr(file, "position", 0)
+    entries = bytearray(file.getdents(size))
+    at = 0
+    while at < len(entries):
+        # As struct linux_dirent64 but for the type, which it has before the name.
+        length = int.from_bytes(entries[at + 16:at + 18], "little")
+        kind = entries[at + 18]
+        entries[at + 18:at + length - 1] = entries[at + 19:at + length]
+        entries[at + length - 1] = kind
+        at += length
+    if entries:
+        try:
+            task.mm.write(addr, bytes(entries))
+        except OSError:
+            file.position = before
+            raise
+    return len(entries)
+
+
+_FCNTL = "a lock that another program of the host holds is waited for by polling; no leases, no " \
     "F_NOTIFY, no F_SETSIG, no O_ASYNC; F_SETOWN without effect; O_NONBLOCK is per guest descriptor for 0, 1 and 2"
 _IOCTL = "FIOCLEX, FIONCLEX, FIONBIO, FIONREAD; terminals: TCGETS to TCSETAF, TCSBRK(P), TCXONC, TCFLSH, " \
     "window size, process group, session; TIOCSTI and TIOCSCTTY: EPERM"
@@ -198,6 +304,7 @@ ROWS = (
     Row(33, dup2, (FD, FD)),
     Row(72, fcntl, (FD, U32, U64), _FCNTL),
     Row(73, flock, (FD, I32), "waits by polling"),
+    Row(78, getdents, (FD, ADDR, U32)),
     Row(217, getdents64, (FD, ADDR, U32)),
     Row(292, dup3, (FD, FD, I32)),
     Row(436, close_range, (U32, U32, U32), "CLOSE_RANGE_UNSHARE leaves the threads of one process sharing"),

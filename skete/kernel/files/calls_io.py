@@ -1,13 +1,15 @@
 """System calls that move data through one buffer, and the offset: read, write, lseek, truncation, sync."""
 from __future__ import annotations
 
-from errno import EBADF, EFBIG, EINVAL, EISDIR, ESPIPE
+from errno import EBADF, EFBIG, EINVAL, EISDIR, EOPNOTSUPP, ESPIPE
 
-from skete.abi.fcntl import AT_FDCWD, MAX_RW_COUNT, O_NONBLOCK, O_PATH
-from skete.abi.stat import S_IFDIR, S_IFMT
+from skete.abi.fcntl import AT_FDCWD, FALLOC_FL_COLLAPSE_RANGE, FALLOC_FL_INSERT_RANGE, FALLOC_FL_KEEP_SIZE, \
+    FALLOC_FL_PUNCH_HOLE, FALLOC_FL_SUPPORTED, FALLOC_FL_UNSHARE_RANGE, MAX_RW_COUNT, O_NONBLOCK, O_PATH, \
+    SYNC_FILE_RANGE_ALL
+from skete.abi.stat import S_IFBLK, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG
 from skete.kernel.files.transfer import broken_pipe, read_from, readable, writable, write_to
 from skete.kernel.files.walk import walk
-from skete.kernel.row import ADDR, FD, I32, I64, PATH, SIZE, Row
+from skete.kernel.row import ADDR, FD, I32, I64, PATH, SIZE, U32, Row
 
 __all__ = ["ROWS"]
 
@@ -96,11 +98,26 @@ def truncate(task, path: bytes, length: int) -> int:
     return 0
 
 
+_PUNCH = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE
+
+
+def _check_mode(mode: int) -> None:
+    """What fallocate(2) refuses by the mode alone: EOPNOTSUPP for what does not go with a flag, EINVAL for what a flag
+    that stands alone comes with."""
+    if mode & ~FALLOC_FL_SUPPORTED or mode & FALLOC_FL_PUNCH_HOLE and mode != _PUNCH:
+        raise OSError(EOPNOTSUPP, f"mode {mode:#x}")
+    for flag, beside in ((FALLOC_FL_COLLAPSE_RANGE, 0), (FALLOC_FL_INSERT_RANGE, 0),
+                         (FALLOC_FL_UNSHARE_RANGE, FALLOC_FL_KEEP_SIZE)):
+        if mode & flag and mode & ~(flag | beside):
+            raise OSError(EINVAL, f"mode {mode:#x}")
+
+
 def fallocate(task, fd: int, mode: int, offset: int, length: int) -> int:
     """fallocate(2). EBADF EINVAL EFBIG EOPNOTSUPP ESPIPE ENODEV"""
     file = inode_file(task, fd)
     if offset < 0 or length <= 0:
         raise OSError(EINVAL, f"offset {offset}, length {length}")
+    _check_mode(mode)
     if not file.writable:
         raise OSError(EBADF, "not open for writing")
     if offset + length >> 63:
@@ -123,6 +140,35 @@ def fdatasync(task, fd: int) -> int:
 
 def sync(task) -> int:
     """sync(2): nothing is buffered here, and a guest does not get to flush the whole host."""
+    return 0
+
+
+def syncfs(task, fd: int) -> int:
+    """syncfs(2): what this file system has written for us is on disk when the file is. EBADF"""
+    file = inode_file(task, fd)
+    if file.host_fd >= 0 and file.poll_fd < 0:
+        from skete.kernel.files import hostcall
+        hostcall.syncfs(file.host_fd)
+    return 0
+
+
+def sync_file_range(task, fd: int, offset: int, length: int, flags: int) -> int:
+    """sync_file_range(2). EBADF EINVAL ESPIPE"""
+    file = inode_file(task, fd)
+    if flags & ~SYNC_FILE_RANGE_ALL or offset < 0 or length < 0 or offset + length >> 63:
+        raise OSError(EINVAL, f"offset {offset}, length {length}, flags {flags:#x}")
+    if file.poll_fd >= 0 or file.stat().st_mode & S_IFMT not in (S_IFREG, S_IFDIR, S_IFLNK, S_IFBLK):
+        raise OSError(ESPIPE, "no file")
+    if flags:
+        file.sync(True)
+    return 0
+
+
+def readahead(task, fd: int, offset: int, count: int) -> int:
+    """readahead(2): advice that we do not need. EBADF EINVAL"""
+    file = readable(task, fd)
+    if file.poll_fd >= 0 or file.stat().st_mode & S_IFMT not in (S_IFREG, S_IFBLK):
+        raise OSError(EINVAL, "no regular file")
     return 0
 
 
@@ -241,7 +287,10 @@ ROWS = (
     Row(76, truncate, (PATH, I64)),
     Row(77, ftruncate, (FD, I64)),
     Row(162, sync, (), "does nothing: no guest flushes the whole host; fsync acts"),
+    Row(187, readahead, (FD, I64, SIZE), "checked, without effect"),
+    Row(277, sync_file_range, (FD, I64, I64, U32), "the whole file, like fdatasync"),
+    Row(306, syncfs, (FD,)),
     Row(221, fadvise64, (FD, I64, I64, I32), "accepted, without effect"),
-    Row(285, fallocate, (FD, I32, I64, I64), "mode 0 only, else EOPNOTSUPP"),
+    Row(285, fallocate, (FD, I32, I64, I64), "what the host's file system can"),
     Row(326, copy_file_range, (FD, ADDR, FD, ADDR, SIZE, I32), _COPY),
 )

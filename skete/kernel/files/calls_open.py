@@ -1,22 +1,22 @@
 """System calls that make descriptors from paths: open and its kin; and pipes."""
 from __future__ import annotations
 
-from errno import EEXIST, EINVAL, EISDIR, ELOOP, ENOENT, ENOTDIR, ENXIO, EOPNOTSUPP
+from errno import EEXIST, EINVAL, EISDIR, ELOOP, ENOENT, ENOTDIR, ENXIO
 from select import EPOLLHUP, EPOLLIN
 from time import monotonic_ns
 
 from skete.abi.fcntl import AT_FDCWD, O_ACCMODE, O_CLOEXEC, O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_NONBLOCK, \
-    O_PATH, O_RDONLY, O_TMPFILE_BIT, O_TRUNC, O_WRONLY
+    O_PATH, O_RDONLY, O_TMPFILE, O_TMPFILE_BIT, O_TRUNC, O_WRONLY
 from skete.abi.stat import S_IFDIR, S_IFIFO, S_IFLNK, S_IFMT
 from skete.kernel.files.pipe import make_pipe
 from skete.kernel.files.walk import walk
 from skete.kernel.outcome import SIGNAL, Restart, Wait
 from skete.kernel.row import ADDR, FD, I32, PATH, U32, Row
 
-__all__ = ["ROWS"]
+__all__ = ["PATH_FLAGS", "ROWS", "openat"]
 
 #: What Linux keeps of the flags when O_PATH is among them.
-_PATH_FLAGS = O_PATH | O_CLOEXEC | O_DIRECTORY | O_NOFOLLOW
+PATH_FLAGS = O_PATH | O_CLOEXEC | O_DIRECTORY | O_NOFOLLOW
 #: How long a writer that finds no reader at a FIFO sleeps before it looks again, in ns.
 _FIFO_RETRY_NS = 10_000_000
 
@@ -31,18 +31,20 @@ def creat(task, path: bytes, mode: int):
     return openat(task, AT_FDCWD, path, O_CREAT | O_WRONLY | O_TRUNC, mode)
 
 
-def openat(task, dirfd: int, path: bytes, flags: int, mode: int):
-    """openat(2): the lowest free descriptor. EACCES EEXIST EINVAL EISDIR ELOOP EMFILE ENOENT ENOTDIR ENXIO EROFS ..."""
+def openat(task, dirfd: int, path: bytes, flags: int, mode: int, resolve=None):
+    """openat(2), openat2(2) with ``resolve``: the lowest free descriptor. EACCES EEXIST EINVAL EISDIR ELOOP EMFILE ENOENT ENOTDIR ENXIO EROFS ..."""
     if flags & O_PATH:
-        flags &= _PATH_FLAGS
-    if flags & O_CREAT:
+        flags &= PATH_FLAGS
+    if flags & O_TMPFILE_BIT and not flags & O_PATH and (flags & O_TMPFILE != O_TMPFILE or not flags & O_ACCMODE):
+        raise OSError(EINVAL, "O_TMPFILE")
+    if flags & O_CREAT and not flags & O_TMPFILE_BIT:
         _check_create(task, dirfd, path, flags)
     task.files.room()
-    with _find(task, dirfd, path, flags) as place:
+    with _find(task, dirfd, path, flags, resolve) as place:
         _check(place, flags)
         st = place.st
         if st is not None and st.st_mode & S_IFMT == S_IFIFO and not flags & (O_NONBLOCK | O_PATH):
-            return _open_fifo(task, dirfd, path, flags, mode)
+            return _open_fifo(task, dirfd, path, flags, mode, resolve)
         file = place.parent.open(task, place.name, flags, mode, st)
     return _install(task, file, flags)
 
@@ -55,9 +57,9 @@ def _install(task, file, flags: int) -> int:
         raise
 
 
-def _find(task, dirfd: int, path: bytes, flags: int):
+def _find(task, dirfd: int, path: bytes, flags: int, resolve):
     exclusive = flags & O_CREAT and flags & O_EXCL
-    return walk(task, dirfd, path, follow=not (flags & O_NOFOLLOW or exclusive))
+    return walk(task, dirfd, path, follow=not (flags & O_NOFOLLOW or exclusive), resolve=resolve)
 
 
 def _check_create(task, dirfd: int, path: bytes, flags: int) -> None:
@@ -86,21 +88,23 @@ def _check(place, flags: int) -> None:
     if kind == S_IFLNK and not (flags & O_PATH and flags & O_NOFOLLOW):
         raise OSError(ENOTDIR if flags & O_DIRECTORY else ELOOP, "a symbolic link")
     if flags & O_TMPFILE_BIT:
-        raise OSError(EOPNOTSUPP, "O_TMPFILE") if flags & O_DIRECTORY else OSError(EINVAL, "flags")
+        if kind != S_IFDIR:
+            raise OSError(ENOTDIR, "O_TMPFILE")
+        return
     if flags & O_DIRECTORY and kind != S_IFDIR:
         raise OSError(ENOTDIR, "no directory")
     if kind == S_IFDIR and flags & (O_ACCMODE | O_TRUNC) and not flags & O_PATH:
         raise OSError(EISDIR, "a directory")
 
 
-def _open_fifo(task, dirfd: int, path: bytes, flags: int, mode: int):
+def _open_fifo(task, dirfd: int, path: bytes, flags: int, mode: int, resolve):
     """fifo(7): opening waits for the other side. The host cannot be asked to without blocking the monitor.
 
     A writer tries until there is a reader. A reader is one at once, so that a writer finds it, and waits until there
     is something to read, or the writer has been and gone.
     """
     while True:
-        with _find(task, dirfd, path, flags) as place:
+        with _find(task, dirfd, path, flags, resolve) as place:
             _check(place, flags)
             try:
                 file = place.parent.open(task, place.name, flags, mode, place.found())
@@ -144,7 +148,7 @@ def pipe2(task, fds: int, flags: int) -> int:
     return 0
 
 
-_OPEN = "O_TMPFILE: EOPNOTSUPP; O_ASYNC without effect; a host's devices: EACCES, sockets: ENXIO; a FIFO opened " \
+_OPEN = "O_ASYNC without effect; a host's devices: EACCES, sockets: ENXIO; a FIFO opened " \
     "for reading waits for data rather than for the writer's open"
 ROWS = (
     Row(2, open_, (PATH, I32, U32), _OPEN),

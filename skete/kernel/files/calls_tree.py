@@ -95,6 +95,9 @@ def linkat(task, old_fd: int, old: bytes, new_fd: int, new: bytes, flags: int) -
     with walk(task, old_fd, old, follow=bool(flags & AT_SYMLINK_FOLLOW)) as source:
         kind = source.found().st_mode & S_IFMT
         with _new(task, new_fd, new) as place:
+            if hasattr(source.parent, "link_into"):
+                source.parent.link_into(place)
+                return 0
             if source.parent.mount is not place.parent.mount:
                 raise OSError(EXDEV, "another mount")
             if kind == S_IFDIR:
@@ -154,6 +157,8 @@ def renameat2(task, old_fd: int, old: bytes, new_fd: int, new: bytes, flags: int
     if flags & ~(RENAME_NOREPLACE | RENAME_EXCHANGE | RENAME_WHITEOUT) \
             or flags & RENAME_EXCHANGE and flags & (RENAME_NOREPLACE | RENAME_WHITEOUT):
         raise OSError(EINVAL, f"flags {flags:#x}")
+    if flags & RENAME_WHITEOUT:
+        raise OSError(EPERM, "takes CAP_MKNOD")
     with walk(task, old_fd, old, parent=True) as source, walk(task, new_fd, new, parent=True) as target:
         if source.parent.mount is not target.parent.mount:
             raise OSError(EXDEV, "another mount")
@@ -165,10 +170,16 @@ def renameat2(task, old_fd: int, old: bytes, new_fd: int, new: bytes, flags: int
             raise OSError(EBUSY, "a mount point")
         source.writable()
         directory = source.parent.stat(source.name).st_mode & S_IFMT == S_IFDIR
-        if not directory and (source.trailing or target.trailing):
+        other = directory
+        if flags & RENAME_EXCHANGE:
+            other = target.parent.stat(target.name).st_mode & S_IFMT == S_IFDIR
+        if not directory and (source.trailing or target.trailing and not flags & RENAME_EXCHANGE) \
+                or not other and target.trailing:
             raise OSError(ENOTDIR, "a slash after what is no directory")
         source.parent.rename(source.name, target.parent, target.name, flags)
-        if directory:
+        if flags & RENAME_EXCHANGE:
+            task.fs.namespace.exchanged(source.path, target.path)
+        elif directory:
             task.fs.namespace.renamed(source.path, target.path)
     return 0
 
@@ -181,6 +192,15 @@ def chdir(task, path: bytes) -> int:
         _search(place.parent, place.name)
         task.fs.enter(place)
     return 0
+
+
+def chroot(task, path: bytes) -> int:
+    """chroot(2): takes CAP_SYS_CHROOT, which nobody has. EPERM and those of a walk"""
+    with walk(task, AT_FDCWD, path) as place:
+        if place.found().st_mode & S_IFMT != S_IFDIR:
+            raise OSError(ENOTDIR, "no directory")
+        _search(place.parent, place.name)
+    raise OSError(EPERM, "no CAP_SYS_CHROOT")
 
 
 def _search(node, name: bytes) -> None:
@@ -212,7 +232,7 @@ def umask(task, mask: int) -> int:
 
 
 _NODES = "FIFOs and regular files; the rest: EPERM"
-_FLAGS = "RENAME_NOREPLACE; the other flags: EINVAL"
+_FLAGS = "RENAME_WHITEOUT: EPERM"
 ROWS = (
     Row(79, getcwd, (ADDR, SIZE)),
     Row(80, chdir, (PATH,)),
@@ -224,6 +244,7 @@ ROWS = (
     Row(87, unlink, (PATH,)),
     Row(88, symlink, (PATH, PATH)),
     Row(95, umask, (U32,)),
+    Row(161, chroot, (PATH,), "EPERM: nobody has CAP_SYS_CHROOT"),
     Row(133, mknod, (PATH, U32, U32), _NODES),
     Row(258, mkdirat, (FD, PATH, U32)),
     Row(259, mknodat, (FD, PATH, U32, U32), _NODES),

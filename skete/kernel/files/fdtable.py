@@ -32,13 +32,14 @@ class FdTable:
     limit: RLIMIT_NOFILE's soft value: one more than the highest number that can be given out. ``ceiling`` is what
     the host leaves us: a raised limit stays below it.
     """
-    __slots__ = ("slots", "cloexec", "ceiling", "refs", "_limit", "_free")
+    __slots__ = ("slots", "cloexec", "ceiling", "refs", "locks", "_limit", "_free")
 
     def __init__(self, limit: int | None = None):
         self.slots: list = []           # None where closed
         self.cloexec: set = set()
         self.ceiling = host_limit()
         self.refs = 1                   # processes that share it (CLONE_FILES)
+        self.locks = None               # the machine's record locks, once this has some
         self._limit = self.ceiling if limit is None else limit
         self._free = 0                  # no number below this is free
 
@@ -97,6 +98,8 @@ class FdTable:
         old = self.slots[fd] if fd < len(self.slots) else None
         self._put(fd, description, cloexec)
         if old is not None:
+            if self.locks is not None:
+                self.locks.drop(old, self)
             old.drop()
         return fd
 
@@ -107,6 +110,8 @@ class FdTable:
         self.cloexec.discard(fd)
         if fd < self._free:
             self._free = fd
+        if self.locks is not None:
+            self.locks.drop(description, self)      # whichever descriptor of the file it was: fcntl(2)
         description.drop()
 
     def numbers(self) -> list:

@@ -5,16 +5,18 @@ The host keeps the offset, so dup'ed descriptors and O_APPEND behave as there, a
 from __future__ import annotations
 
 import os
-from errno import EINVAL, ENOTDIR, EOPNOTSUPP, EROFS
+from errno import ENOTDIR, EOPNOTSUPP, EPERM, EROFS
 from fcntl import F_GETFL, F_SETFL, LOCK_NB
 from fcntl import fcntl as host_fcntl
 from fcntl import flock
 
-from skete.abi.fcntl import F_GETLK, F_OFD_GETLK, F_OFD_SETLK, F_SETLK, IOV_MAX, O_ACCMODE, O_APPEND, O_CLOEXEC, \
+from skete.abi.fcntl import IOV_MAX, O_ACCMODE, O_APPEND, O_CLOEXEC, \
     O_DIRECTORY, O_DSYNC, O_LARGEFILE, O_PATH, O_SYNC, O_TRUNC, SEEK_CUR, SETFL_MASK
-from skete.abi.ioctls import FIONREAD
+from skete.abi.ioctls import FIBMAP, FICLONE, FICLONERANGE, FIDEDUPERANGE, FIONREAD, FIOQSIZE
 from skete.abi.stat import EXT4_SUPER_MAGIC, ST_RDONLY, ST_VALID
 from skete.kernel.files.description import Description
+
+_CLONES = (FICLONE, FICLONERANGE, FIDEDUPERANGE)
 
 __all__ = ["HostFile", "HostPath", "statfs_fields"]
 
@@ -31,13 +33,16 @@ def statfs_fields(vfs, readonly: bool) -> tuple:
 
 class HostFile(Description):
     """A regular file of the host. ``mount``: where it was opened through, or None for the monitor's own stdio."""
-    __slots__ = ("mount",)
+    __slots__ = ("mount", "locks")
 
     def __init__(self, host_fd: int, flags: int, path: bytes = b"", mount=None):
         super().__init__(flags | O_LARGEFILE, path, host_fd)
         self.mount = mount
+        self.locks = None       # the machine's record locks, once this description holds some (F_OFD_SETLK)
 
     def release(self) -> None:
+        if self.locks is not None:
+            self.locks.drop(self, self)
         os.close(self.host_fd)
 
     @property
@@ -63,9 +68,9 @@ class HostFile(Description):
         os.ftruncate(self.host_fd, length)
 
     def allocate(self, mode: int, offset: int, length: int) -> None:
-        if mode:
-            raise OSError(EOPNOTSUPP, f"fallocate mode {mode:#x}")
-        os.posix_fallocate(self.host_fd, offset, length)
+        # Not posix_fallocate(3), which writes where the host's file system cannot: Linux answers EOPNOTSUPP.
+        from skete.kernel.files import hostcall
+        hostcall.fallocate(self.host_fd, mode, offset, length)
 
     def sync(self, data_only: bool = False) -> None:
         (os.fdatasync if data_only else os.fsync)(self.host_fd)
@@ -81,6 +86,13 @@ class HostFile(Description):
             left = os.fstat(self.host_fd).st_size - os.lseek(self.host_fd, 0, SEEK_CUR)
             task.mm.write_u32(arg, left)
             return 0
+        if request == FIOQSIZE:
+            task.mm.write_u64(arg, os.fstat(self.host_fd).st_size)
+            return 0
+        if request in _CLONES:
+            raise OSError(EOPNOTSUPP, "no shared extents")
+        if request == FIBMAP:
+            raise OSError(EPERM, "takes CAP_SYS_RAWIO")
         return super().ioctl(task, request, arg)
 
     def set_flags(self, flags: int) -> None:
@@ -91,12 +103,6 @@ class HostFile(Description):
         if (now ^ flags) & mask:
             host_fcntl(self.host_fd, F_SETFL, now & ~mask | flags & mask)
         super().set_flags(flags)
-
-    def fcntl(self, command: int, arg):
-        """Locks: ``arg`` is struct flock as bytes. They are the monitor's on the host, so other programs see them."""
-        if command in (F_GETLK, F_SETLK, F_OFD_GETLK, F_OFD_SETLK):
-            return host_fcntl(self.host_fd, command, arg)
-        raise OSError(EINVAL, f"fcntl {command}")
 
     def flock(self, operation: int) -> None:
         """flock(2), never waiting: a lock belongs to the host's description, of which we have one for one. EAGAIN"""

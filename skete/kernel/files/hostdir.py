@@ -11,10 +11,10 @@ It goes through a descriptor of the file itself.
 from __future__ import annotations
 
 import os
-from errno import EACCES, EEXIST, EINVAL, EISDIR, ELOOP, ENXIO, EOPNOTSUPP, EROFS, EXDEV
+from errno import EACCES, EINVAL, EISDIR, ELOOP, ENXIO, EOPNOTSUPP, EROFS, EXDEV
 
 from skete.abi.fcntl import O_ACCMODE, O_APPEND, O_CLOEXEC, O_CREAT, O_DIRECTORY, O_DSYNC, O_EXCL, O_NOATIME, \
-    O_NOCTTY, O_NOFOLLOW, O_NONBLOCK, O_PATH, O_RDONLY, O_SYNC, O_TMPFILE_BIT, O_TRUNC, O_WRONLY, RENAME_NOREPLACE
+    O_NOCTTY, O_NOFOLLOW, O_NONBLOCK, O_PATH, O_RDONLY, O_SYNC, O_TMPFILE, O_TMPFILE_BIT, O_TRUNC, O_WRONLY
 from skete.abi.stat import DT_BLK, DT_CHR, DT_DIR, DT_FIFO, DT_LNK, DT_REG, DT_SOCK, DT_UNKNOWN, S_IFBLK, S_IFCHR, \
     S_IFDIR, S_IFIFO, S_IFLNK, S_IFMT, S_IFREG, S_IFSOCK
 from skete.kernel.files.host import HostFile, HostPath, statfs_fields
@@ -89,7 +89,7 @@ class HostDirectory(Directory):
         if flags & O_PATH:
             return self._open_path(name, flags, path)
         if flags & O_TMPFILE_BIT:
-            raise OSError(EOPNOTSUPP, "O_TMPFILE")
+            return self._nameless(task, name, flags, mode, path)
         if st is None:
             return self._create(task, name, flags, mode, path)
         kind = st.st_mode & S_IFMT
@@ -128,6 +128,15 @@ class HostDirectory(Directory):
         host_fd = under_umask(task.fs.umask, os.open, name, host_flags, mode & 0o7777, dir_fd=self.fd)
         return self._opened(host_fd, flags, path)
 
+    def _nameless(self, task, name: bytes, flags: int, mode: int, path: tuple):
+        """O_TMPFILE: a file in this folder without a name, which linkat(2) may give it unless O_EXCL."""
+        if self.mount.readonly:
+            raise OSError(EROFS, "mounted read-only")
+        host_flags = flags & (_PASSED | O_EXCL) & ~O_TRUNC | O_TMPFILE | O_CLOEXEC
+        host_fd = under_umask(task.fs.umask, os.open, name, host_flags, mode & 0o7777, dir_fd=self.fd)
+        return HostFile(host_fd, flags, b"/" + b"/".join(path) + b"/#%d (deleted)" % os.fstat(host_fd).st_ino,
+                        self.mount)
+
     def _opened(self, host_fd: int, flags: int, path: tuple):
         """Wrap what has been opened, after another look at what it really is: names can change between two calls."""
         kind = os.fstat(host_fd).st_mode & S_IFMT
@@ -138,6 +147,10 @@ class HostDirectory(Directory):
             return Stream(host_fd, flags, path)
         os.close(host_fd)
         raise OSError(EACCES, "no regular file any more")
+
+    def xattr_path(self, name: bytes) -> bytes:
+        # The last component is not followed, so this leads nowhere else than any call here by descriptor and name.
+        return b"/proc/self/fd/%d/%s" % (self.fd, name)
 
     # changing
 
@@ -161,26 +174,11 @@ class HostDirectory(Directory):
     def rename(self, name: bytes, other: Directory, new: bytes, flags: int) -> None:
         if other.mount is not self.mount:
             raise OSError(EXDEV, "another mount")
-        if flags == RENAME_NOREPLACE:
-            self._rename_new(name, other, new)
-        elif flags:
-            raise OSError(EINVAL, f"renameat2 flags {flags:#x}")
+        if flags:
+            from skete.kernel.files import hostcall
+            hostcall.rename(self.fd, name, other.fd, new, flags)
         else:
             os.rename(name, new, src_dir_fd=self.fd, dst_dir_fd=other.fd)
-
-    def _rename_new(self, name: bytes, other: "HostDirectory", new: bytes) -> None:
-        """RENAME_NOREPLACE with what Python offers: link and unlink, which is atomic for all but directories."""
-        if self.stat(name).st_mode & S_IFMT != S_IFDIR:
-            self.link(name, other, new)
-            os.unlink(name, dir_fd=self.fd)
-            return
-        try:
-            other.stat(new)
-        except FileNotFoundError:
-            # A directory of this name that appears just now is replaced if it is empty, and only then.
-            os.rename(name, new, src_dir_fd=self.fd, dst_dir_fd=other.fd)
-            return
-        raise OSError(EEXIST, "is there already")
 
     def unlink(self, name: bytes) -> None:
         os.unlink(name, dir_fd=self.fd)

@@ -108,12 +108,13 @@ class Namespace:
     below:     {path: names}, for every path that leads to a mount
     terminal:  the Terminal that /dev/tty is, or None; dropped with the namespace
     task:      who walks now, for the trees that show everybody something else. One thread, one call at a time.
+    locks:     the record locks (skete.kernel.files.locks), once there was one
     held:      directories that outlive a walk: working directories, open ones. A rename keeps their paths true.
     """
 
     def __init__(self, mounts: list = ()):
         self.table, self.below, self.held = {}, {}, set()
-        self.terminal = self.task = None
+        self.terminal = self.task = self.locks = None
         self.made_ns = time_ns()
         self._inodes = {}
         self._missing = BuiltIn(b"/", _Missing, TMPFS_MAGIC)
@@ -227,11 +228,21 @@ class Namespace:
             if node.path[:len(old)] == old:
                 node.path = new + node.path[len(old):]
 
+    def exchanged(self, one: tuple, other: tuple) -> None:
+        """Two names have changed places (RENAME_EXCHANGE)."""
+        for node in self.held:
+            for old, new in ((one, other), (other, one)):
+                if node.path[:len(old)] == old:
+                    node.path = new + node.path[len(old):]
+                    break
+
     def close(self) -> None:
         """Free what this holds on the host."""
         if self.terminal is not None:
             self.terminal.drop()
             self.terminal = None
+        if self.locks is not None:
+            self.locks.close()
         for mount in self.table.values():
             mount.close()
         self.table.clear()

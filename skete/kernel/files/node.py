@@ -8,7 +8,7 @@ tree. So no filesystem can be tricked into leaving its part of it.
 """
 from __future__ import annotations
 
-from errno import EACCES, EINVAL, ENOENT, EROFS
+from errno import EACCES, EINVAL, ENOENT, ENOSPC, EOPNOTSUPP, EROFS
 
 __all__ = ["Directory", "Place"]
 
@@ -66,6 +66,17 @@ class Directory:
     def statfs(self) -> tuple:
         """The fields of abi.stat.STATFS."""
         raise NotImplementedError
+
+    def xattr_path(self, name: bytes) -> bytes:
+        """A path of the host that os.getxattr and its kin can use without following. EOPNOTSUPP"""
+        raise OSError(EOPNOTSUPP, "no extended attributes here")
+
+    def watch_path(self, name: bytes) -> bytes:
+        """A path of the host that inotify can watch without following. ENOSPC where there is none."""
+        try:
+            return self.xattr_path(name)
+        except OSError:
+            raise OSError(ENOSPC, "nothing of the host") from None
 
     def entries(self):
         """Iterate (name, ino, DT_*), without . and .."""

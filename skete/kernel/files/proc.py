@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import os
-from errno import EACCES, ELOOP, ENOENT, ENOTDIR
+from errno import EACCES, ELOOP, ENOENT, ENOTDIR, EXDEV
 
 from skete.abi.fcntl import O_DIRECTORY, O_PATH
 from skete.abi.stat import S_IFDIR, S_IFMT
@@ -40,6 +40,15 @@ class OpenFile(Directory):
         if self.description.flags & O_PATH:
             raise OSError(ELOOP, "a handle")
         return self.description.reopen(flags)
+
+    def link_into(self, place: Place) -> None:
+        """linkat(2) of /proc/self/fd/N with AT_SYMLINK_FOLLOW: a name for a file that has none (O_TMPFILE)."""
+        description = self.description
+        mount = getattr(description, "mount", None)
+        if mount is None or mount is not place.parent.mount or not hasattr(place.parent, "fd"):
+            raise OSError(EXDEV, "another mount")
+        os.link(b"/proc/self/fd/%d" % description.host_fd, place.name, dst_dir_fd=place.parent.fd,
+                follow_symlinks=True)
 
     def chmod(self, name: bytes, mode: int) -> None:
         self.description.chmod(mode)

@@ -30,30 +30,43 @@ def start_of(task, dirfd: int, path: bytes) -> Directory:
     return task.files.get(dirfd).node
 
 
-def walk(task, dirfd: int, path: bytes, follow: bool = True, parent: bool = False) -> Place:
+def walk(task, dirfd: int, path: bytes, follow: bool = True, parent: bool = False, resolve=None) -> Place:
     """The place that a guest's path names, to be closed by ``with``.
 
     follow: a link at the end is followed;  parent: the last component is not looked at, whatever it is
+    resolve: openat2's rules (resolve.Resolve), or None
     EBADF EACCES ELOOP ENAMETOOLONG ENOENT ENOTDIR; a missing last component is no error: ``place.st`` is None.
     """
     namespace = task.fs.namespace
     namespace.task = task
     if not path:
         raise OSError(ENOENT, "the empty path")
-    return walk_from(namespace, start_of(task, dirfd, path), path, follow, parent)
+    return walk_from(namespace, start_of(task, dirfd, path), path, follow, parent, resolve)
 
 
-def walk_from(namespace, node: Directory, path: bytes, follow: bool = True, parent: bool = False) -> Place:
+def walk_from(namespace, node: Directory, path: bytes, follow: bool = True, parent: bool = False,
+              resolve=None) -> Place:
     """The same from a directory, which must be kept by somebody else (``keep``) or is closed."""
     trail: list = []
     try:
-        return _walk(namespace, node, trail, path, follow, parent)
+        place = _walk(namespace, node, trail, path, follow, parent, resolve)
+        if resolve is not None:
+            _within(place, resolve)
+        return place
     finally:
         for passed in trail:
             passed.close()
 
 
-def _walk(namespace, node: Directory, trail: list, path: bytes, follow: bool, parent: bool) -> Place:
+def _within(place: Place, resolve) -> None:
+    try:
+        resolve.entered(place.parent.mount)
+    except OSError:
+        place.parent.close()
+        raise
+
+
+def _walk(namespace, node: Directory, trail: list, path: bytes, follow: bool, parent: bool, resolve) -> Place:
     """trail: directories on the way, each the parent of the next and the last that of ``node``; the caller's to close"""
     if len(path) >= PATH_MAX:
         raise OSError(ENAMETOOLONG, f"{len(path)} bytes")
@@ -76,7 +89,11 @@ def _walk(namespace, node: Directory, trail: list, path: bytes, follow: bool, pa
                 while names and names[-1] == b"..":
                     names.pop()
                     up += 1     # a run of them costs one look from the root, not one each
+                if resolve is not None:
+                    up = resolve.up(node.path, up)
                 node = _ascend(namespace, node, trail, up)
+                if resolve is not None:
+                    resolve.entered(node.mount)
                 if not names and not special:
                     special = b".."
                 continue
@@ -92,6 +109,8 @@ def _walk(namespace, node: Directory, trail: list, path: bytes, follow: bool, pa
                     below = namespace.step(node, name, at)
                     trail.append(node)
                     node = below
+                    if resolve is not None:
+                        resolve.entered(node.mount)
                     if len(trail) > _TRAIL:
                         trail.pop(0).close()
                     continue
@@ -101,6 +120,8 @@ def _walk(namespace, node: Directory, trail: list, path: bytes, follow: bool, pa
             # It is a link, or not a directory: readlink tells.
             jump = node.jump(namespace.task, name)
             if jump is not None:
+                if resolve is not None:
+                    _allowed(resolve, jump)
                 if not names and special != b".":
                     node.close()
                     return _checked(jump, trailing)
@@ -110,19 +131,29 @@ def _walk(namespace, node: Directory, trail: list, path: bytes, follow: bool, pa
                 text = node.readlink(name)
             except OSError as e:
                 raise e if e.errno == ENOENT else OSError(ENOTDIR, name.decode(errors="replace")) from None
+            if resolve is not None:
+                resolve.link()
             links += 1
             if links > MAXSYMLINKS:
                 raise OSError(ELOOP, f"more than {MAXSYMLINKS} links")
             if not names:
                 trailing = trailing or text.endswith((b"/", b"/."))
             if text[:1] == b"/":
-                node = _leave(node, trail, namespace.root())
+                node = _leave(node, trail, namespace.root() if resolve is None else resolve.root(namespace))
             names.extend(part for part in reversed(text.split(b"/")) if part and part != b".")
             if not names and not special:
                 special = b"/"
         return Place(node, b".", node.stat(b"."), False, special or b"/", covered=namespace.covers(node.path))
     except BaseException:
         node.close()
+        raise
+
+
+def _allowed(resolve, jump: Place) -> None:
+    try:
+        resolve.jump()
+    except OSError:
+        jump.parent.close()
         raise
 
 

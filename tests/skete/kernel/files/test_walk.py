@@ -174,10 +174,11 @@ def test_o_path_names_without_opening(guest, folder):
     guest.call("close", inner)
 
 
-def test_o_tmpfile_is_refused_as_unsupported(guest):
-    with pytest.raises(OSError) as refused:
-        guest.open("/data", O_TMPFILE | os.O_RDWR)
-    assert refused.value.errno == 95
+def test_o_tmpfile_makes_a_file_without_a_name(guest, folder):
+    before = sorted(os.listdir(folder))
+    fd = guest.open("/data", O_TMPFILE | os.O_RDWR)
+    assert guest.write(fd, b"text") == 4 and sorted(os.listdir(folder)) == before
+    guest.call("close", fd)
 
 
 def test_creating_through_a_dangling_link_makes_its_target(guest, folder):

@@ -1,0 +1,54 @@
+"""The calls that are refused on purpose, with the errno of a Linux 6.1 that was built without the feature, or of one
+where the caller has no privilege. Each with its reason: nothing here is answered by accident.
+"""
+from __future__ import annotations
+
+from errno import EINVAL, ENOSYS, EPERM
+
+from skete.kernel.row import Row
+
+__all__ = ["ROWS"]
+
+
+def _refusal(errno: int, why: str):
+    def refuse(task) -> int:
+        raise OSError(errno, why)
+    return refuse
+
+
+#: (errno, its name, why, numbers)
+_REFUSED = (
+    (ENOSYS, "ENOSYS", "no kernel of this age has it",
+     (156, 174, 177, 178, 180, 181, 182, 183, 184, 185, 205, 211, 214, 215, 236)),
+    (ENOSYS, "ENOSYS", "built without asynchronous I/O (AIO)", (206, 207, 208, 209, 210, 333)),
+    (ENOSYS, "ENOSYS", "built without io_uring", (425, 426, 427)),
+    (ENOSYS, "ENOSYS", "built without POSIX message queues", (240, 241, 242, 243, 244, 245)),
+    (ENOSYS, "ENOSYS", "built without NUMA: one node, no policies", (237, 238, 239, 256, 279, 450)),
+    (ENOSYS, "ENOSYS", "built without a key store", (248, 249, 250)),
+    (ENOSYS, "ENOSYS", "built without loadable modules", (175, 176, 313)),
+    (ENOSYS, "ENOSYS", "built without kexec", (246, 320)),
+    (ENOSYS, "ENOSYS", "built without BPF", (321,)),
+    (ENOSYS, "ENOSYS", "built without performance events", (298,)),
+    (ENOSYS, "ENOSYS", "built without userfaultfd", (323,)),
+    (ENOSYS, "ENOSYS", "built without fanotify", (300, 301)),
+    (ENOSYS, "ENOSYS", "built without quotas and process accounting", (163, 179, 443)),
+    (ENOSYS, "ENOSYS", "built without Landlock", (444, 445, 446)),
+    (ENOSYS, "ENOSYS", "built without seccomp", (317,)),
+    (ENOSYS, "ENOSYS", "built without secret memory", (447,)),
+    (ENOSYS, "ENOSYS", "built without protection keys", (329, 330, 331)),
+    (ENOSYS, "ENOSYS", "built without local descriptor tables", (154,)),
+    (ENOSYS, "ENOSYS", "built without block devices: there is no I/O to give priorities to", (251, 252)),
+    (ENOSYS, "ENOSYS", "built without profiling cookies, uselib, sysfs(2)", (134, 139, 212)),
+    (ENOSYS, "ENOSYS", "built without kcmp", (312,)),
+    (EINVAL, "EINVAL", "no mapping is one that could be rearranged", (216,)),
+    (EINVAL, "EINVAL", "no device holds a file system", (136,)),
+    (EPERM, "EPERM", "mounts are the user's: see --mount", (155, 165, 166, 428, 429, 430, 431, 432, 433, 442)),
+    (EPERM, "EPERM", "no process may trace another", (101,)),
+    (EPERM, "EPERM", "takes CAP_SYS_ADMIN, CAP_SYS_BOOT or CAP_SYSLOG, which nobody has",
+     (103, 153, 167, 168, 169, 170, 171)),
+    (EPERM, "EPERM", "takes CAP_SYS_RAWIO, which nobody has", (172, 173)),
+    (EPERM, "EPERM", "takes CAP_DAC_READ_SEARCH, which nobody has", (304,)),
+)
+
+ROWS = tuple(Row(nr, _refusal(errno, why), (), f"{name}: {why}", refused=True)
+             for errno, name, why, numbers in _REFUSED for nr in numbers)
