@@ -15,12 +15,13 @@ __all__ = ["Frames"]
 
 class Frames:
     """The free list over ``[low, high)``. discard(frame, length) empties what is given back."""
-    __slots__ = ("starts", "ends", "discard", "used")
+    __slots__ = ("starts", "ends", "discard", "used", "holders")
 
     def __init__(self, low: int, high: int, discard):
         self.starts, self.ends = [low], [high]
         self.discard = discard
         self.used = 0
+        self.holders = None     # skete.kernel.holders.Holders, once frames are held twice
 
     def take(self, length: int, top: bool = False, near: int = -1, grows: bool = False) -> int:
         """An extent of zeroed frames. ``near``: begin there (end there with ``top``) if that is free; else
@@ -60,8 +61,26 @@ class Frames:
             starts.insert(i + 1, end)
             ends.insert(i, start)
 
+    def hold(self, frame: int, length: int) -> None:
+        """Somebody else stands on these frames too: they must be given back once more."""
+        if self.holders is None:
+            from skete.kernel.holders import Holders
+            self.holders = Holders()
+        self.holders.add(frame, frame + length)
+
+    def held_twice(self, frame: int, length: int) -> bool:
+        """Whether somebody else stands on one of these frames too."""
+        return bool(self.holders) and self.holders.any(frame, frame + length)
+
     def give(self, frame: int, length: int) -> None:
-        """Take these frames back; their content is gone."""
+        """Take these frames back, and those that nobody else holds are free; their content is gone."""
+        if self.holders:
+            for start, end in self.holders.drop(frame, frame + length):
+                self._free(start, end - start)
+        else:
+            self._free(frame, length)
+
+    def _free(self, frame: int, length: int) -> None:
         self.discard(frame, length)
         starts, ends = self.starts, self.ends
         end = frame + length

@@ -47,6 +47,7 @@ class Mm:
         self.brk_start = self.brk = 0   # bytes, not rounded
         self.mmap_top = MMAP_TOP
         self.futexes = {}               # private ones: address -> queue (skete.kernel.futex)
+        self.users = 1                  # processes that live in it: skete.kernel.mm_fork
 
     # access: guest pointers end here
 
@@ -273,6 +274,9 @@ class Mm:
             size = vma.end - vma.start
             if prot & 2 and _newly_charged(vma):
                 vma.charged = True
+            if prot & 2 and not vma.shared and vma.delta is not NO_FRAME \
+                    and self.frames.held_twice(vma.start + vma.delta, size):
+                self._unshare(vma)
             if prot and not vma.shown:
                 if vma.delta is NO_FRAME:
                     left = self.vmas.at(vma.start - 1)
@@ -290,7 +294,30 @@ class Mm:
         for vma in self.vmas.within(start, end):
             if vma.delta is not NO_FRAME and not vma.shared and vma.name[:1] in ("", "["):
                 first, last = max(vma.start, start), min(vma.end, end)
-                self.frames.discard(first + vma.delta, last - first)
+                if self.frames.held_twice(first + vma.delta, last - first):
+                    self._replace(first, last)
+                else:
+                    self.frames.discard(first + vma.delta, last - first)
+
+    def _unshare(self, vma: Vma) -> None:
+        """Give a private mapping, which is out of the list, frames of its own with the same content. ENOMEM"""
+        length, old = vma.end - vma.start, vma.start + vma.delta
+        new = self.frames.take(length)
+        self.ram[new:new + length] = self.ram[old:old + length]
+        self.frames.give(old, length)
+        vma.delta, vma.shown = new - vma.start, False
+
+    def _replace(self, start: int, end: int) -> None:
+        """Give private pages, which somebody else holds too, fresh frames in place of the old ones. ENOMEM"""
+        for vma in self.vmas.cut(start, end):
+            length = vma.end - vma.start
+            new = self.frames.take(length)
+            self.frames.give(vma.start + vma.delta, length)
+            vma.delta = new - vma.start
+            if vma.shown:
+                self.space.map(vma.start, length, vma.prot, new)
+            self.vmas.insert(vma)
+        self.last = _NOWHERE
 
     def is_free(self, start: int, end: int) -> bool:
         """Whether nothing is mapped in [start, end) and the engine does not keep any of it."""
