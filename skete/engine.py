@@ -27,7 +27,12 @@ PAGE = 4096
 
 
 class EngineError(Exception):
-    """The engine itself failed. Never an OSError: it must not reach a guest as an errno."""
+    """The engine itself failed. Never an OSError: it must not reach a guest as an errno.
+
+    address: the guest address at which it did, where there is one;  bias: the program's, for its symbols
+    """
+    address = None
+    bias = 0
 
 
 class Trap:

@@ -5,6 +5,7 @@ import os
 from time import monotonic, process_time
 
 from skete import engines, monitor
+from skete.engine import EngineError
 
 __all__ = ["Call", "Machine", "Result"]
 
@@ -125,6 +126,9 @@ class Machine:
             files, fs = self._files(namespace, open_files)
             kernel.start(image, self.argv, self.envp, files, fs)
             status = monitor.run(engine, kernel, self.timeout_s)
+        except EngineError as error:
+            error.bias = kernel.first.bias if kernel.first is not None else 0
+            raise
         finally:
             guest_s = engine.close() / 1e9
             if kernel.status is None and files is not None:

@@ -36,7 +36,7 @@ def run(options) -> int:
     except (LoadError, ValueError) as error:
         say(str(error))
     except EngineError as error:
-        say(f"{options.engine} engine: {error}")
+        say(f"{options.engine} engine: {error}{_place(options.program, error)}")
     except OSError as error:
         path = options.program if error.filename is None else os.fsdecode(error.filename)
         say(f"{path}: {os.strerror(error.errno)}")
@@ -127,6 +127,14 @@ class _Outputs:
         if self.report is not None:
             self.report.close()
             os.unlink(self.report.name)
+
+
+def _place(program: str, error) -> str:
+    """A line that says where in the program the engine failed, if that is known."""
+    if error.address is None:
+        return ""
+    from skete.inspect import symbolise
+    return f"\nthe program was at {symbolise(program, [error.address], error.bias)[0]}"
 
 
 def _crash(program: str, result) -> str:

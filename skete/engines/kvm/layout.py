@@ -9,9 +9,9 @@ What lies between is left out: there are fixed addresses below 4 GiB that KVM ma
 
 In every address space the engine's things are at the top, in the half that programs cannot use::
 
-    STUB          code of ring 0. Readable in ring 3 too: there is a software-backed KVM (kvm_pvm) whose ``syscall``
-                  goes to the entry point but leaves the processor in ring 3. Where that is so (trial.py), ring 3 may
-                  write to PORT_SYSCALL: a program that does it by itself has made a system call
+    STUB          code of ring 0. There is a software-backed KVM (kvm_pvm) whose ``syscall`` goes to the entry point
+                  but leaves the processor in ring 3. Where that is so (trial.py), ring 3 may execute this page and
+                  write to PORT_SYSCALL: a program that does it by itself has made a system call, and no more
     TABLES        GDT and IDT
     PROCESSORS    a piece for each: TSS at its start, the stack of ring 0 at its end
 

@@ -140,8 +140,8 @@ class Processor:
 
     # ---- a thread begins ----
 
-    def begin(self, regs: Regs, cr3: int, fs_base: int, area: bytearray | None) -> None:
-        """Everything as for a new thread. area: the vector state of the one that made it; None: the initial one."""
+    def begin(self, regs: Regs, cr3: int, fs_base: int, parent: Processor | None) -> None:
+        """Everything as for a new thread, which has the vector state and the GS base of its parent."""
         run = self.run
         run[_SREGS] = self._template
         _WORD.pack_into(run, _CR3, cr3)
@@ -149,8 +149,9 @@ class Processor:
         self.state, self.ring = IN_USER, 0
         self.set_regs(regs)
         run[_DIRTY] = _ALL
-        if area is not None:
-            self.set_area(area)
+        if parent is not None:
+            _WORD.pack_into(run, _GS_BASE, parent.get_base(True))
+            self.set_area(parent.area())
         elif self.used_before:
             self.set_area(fpu.initial(self.area()))
         self.used_before = True

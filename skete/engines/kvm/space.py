@@ -120,17 +120,32 @@ class KvmSpace(AddressSpace):
     # ---- threads ----
 
     def vcpu(self, regs: Regs, fs_base: int = 0, parent: KvmVcpu | None = None) -> KvmVcpu:
+        vcpu = self._thread(regs, fs_base, parent)
+        if parent is not None:
+            vcpu.running = True         # a kick from now on is not lost
+            parent.children.append(vcpu)
+        return vcpu
+
+    def fork(self, parent: KvmVcpu, regs: Regs, fs_base: int, mappings) -> KvmVcpu:
+        space = self.engine.space()
+        try:
+            vcpu = space._thread(regs, fs_base, parent)
+        except OSError:
+            space.kill()
+            raise
+        for start, length, prot, frame, _ in mappings:
+            space.map(start, length, prot, frame)
+        return vcpu
+
+    def _thread(self, regs: Regs, fs_base: int, parent: KvmVcpu | None) -> KvmVcpu:
         engine = self.engine
         processor = engine.processor()
         if processor is None:
             raise OSError(errno.EAGAIN, f"KVM has {engine.limit} virtual processors here")
         vcpu = KvmVcpu(engine, self, processor)
-        processor.begin(regs, self.tables.cr3, fs_base, None if parent is None else parent.processor.area())
+        processor.begin(regs, self.tables.cr3, fs_base, parent and parent.processor)
         self.vcpus.append(vcpu)
         engine.threads += 1
-        if parent is not None:
-            vcpu.running = True         # a kick from now on is not lost
-            parent.children.append(vcpu)
         return vcpu
 
     def cpu_ns(self) -> int:

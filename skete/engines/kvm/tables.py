@@ -49,6 +49,10 @@ class SharedTables:
             self.words[at >> 3:(at >> 3) + 512] = _EMPTY
         self._free.extend(pages)
 
+    def show_stub(self) -> None:
+        """Let ring 3 execute the stub."""
+        self.words[self._stub] |= USER
+
     def _branch(self) -> int:
         """Map the engine's own things; the table that every top level has in common."""
         pdpt, pd, pt = self.page(), self.page(), self.page()
@@ -56,7 +60,8 @@ class SharedTables:
         words[(pdpt >> 3) + (STUB >> 30 & 511)] = pd | _TABLE
         words[(pd >> 3) + (STUB >> 21 & 511)] = pt | _TABLE
         pt >>= 3
-        words[pt + (STUB >> 12 & 511)] = STUB_AT | PRESENT | USER | _USED
+        self._stub = pt + (STUB >> 12 & 511)
+        words[self._stub] = STUB_AT | PRESENT | _USED
         words[pt + (TABLES >> 12 & 511)] = TABLES_AT | PRESENT | WRITE | _USED | NX
         size = MAX_PROCESSORS * PROCESSOR_SIZE
         first = pt + (PROCESSORS >> 12 & 511)

@@ -33,6 +33,7 @@ def choose(engine) -> tuple:
         by_segments, why = _best(processor, space.cr3, False)
         if by_segments is None:
             open_port = True
+            engine.shared.show_stub()
             processor.open_port(True)
             by_segments, _ = _best(processor, space.cr3, False)
         if by_segments is None:
