@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import struct
 from pathlib import Path
+from typing import Collection
 
 from elftools.common.exceptions import ELFError
 from elftools.elf.elffile import ELFFile
@@ -59,7 +60,7 @@ def _note(note) -> dict:
     return {"type": kind, "abi": int.from_bytes(desc[:4], "little"), "libc": libc.decode(), "version": version.decode()}
 
 
-def objections(found: dict, libc: str, version: str, lacks: list[str]) -> list[str]:
+def objections(found: dict, libc: str, version: str, lacks: Collection[str] = ()) -> list[str]:
     """Return what is wrong, one line each."""
     def unless(condition: bool, text: str) -> list[str]:
         return [] if condition else [text]

@@ -79,3 +79,17 @@ def test_a_broken_file_is_refused_and_nothing_else(link, cut):
     program.write_bytes(program.read_bytes()[:cut])
     with pytest.raises(Failure, match="no ELF file that can be read"):
         elfcheck.facts(program)
+
+
+@pytest.mark.parametrize("lacks, passes", [((), False), (("blindness",), False), (("note",), True)])
+def test_what_the_libc_lacks_is_not_asked_for(link, lacks, passes):
+    """The libc of the machine knows nothing of our start files, and so its programs bear no note."""
+    found = elfcheck.objections(elfcheck.facts(link("-static", note=[])), "tiny", "1.0", lacks)
+    assert (found == []) == passes, found
+
+
+@pytest.mark.parametrize("lacks, passes", [((), False), (("note",), False), (("note", "blindness"), True)])
+def test_a_libc_may_know_of_the_vdso_if_its_recipe_says_so(link, lacks, passes):
+    source = START + 'const char *name = "__vdso_clock_gettime";\n'
+    found = elfcheck.objections(elfcheck.facts(link("-static", note=[], source=source)), "tiny", "1.0", lacks)
+    assert (found == []) == passes, found
