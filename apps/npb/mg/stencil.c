@@ -34,6 +34,14 @@ struct rows {
 	double *own, *beside;        /* beside[-1] and beside[n] are there */
 };
 
+/* Ask for the row two further on than this one. What the processor fetches ahead by itself
+ * ends with a page, which is not even two rows of class A. */
+static void ask_beyond(const double *row, const struct grid *g)
+{
+	for (int i = 0; i < g->n; i += LINE)
+		__builtin_prefetch(row + 2 * g->row + i);
+}
+
 static void add(double *restrict sum, const double *restrict a, const double *restrict b, int n)
 {
 #pragma GCC ivdep
@@ -62,6 +70,7 @@ static void rows_start(struct rows *at, const struct grid *f, int k, int j, doub
 	form_pair(at, at->pair[2], j);
 }
 
+/* The next row; the last of its pairs is formed by whoever works on the row. */
 static void rows_next(struct rows *at)
 {
 	double *oldest = at->pair[0];
@@ -70,7 +79,6 @@ static void rows_next(struct rows *at)
 	at->pair[1] = at->pair[2];
 	at->pair[2] = oldest;
 	at->j++;
-	form_pair(at, oldest, at->j + 1);
 }
 
 static void wrap(const struct rows *at)
@@ -85,13 +93,17 @@ static void residual_lines(const struct rows *at, const double *restrict v)
 	const double centre = -8.0 / 3.0, edge = 1.0 / 6.0, corner = 1.0 / 12.0;
 	const double *restrict f = grid_row(at->f, at->k, at->j);
 	const double *restrict before = grid_row(at->f, at->k, at->j - 1), *restrict after = grid_row(at->f, at->k, at->j + 1);
-	const double *restrict pair0 = at->pair[0], *restrict pair1 = at->pair[1], *restrict pair2 = at->pair[2];
+	const double *restrict pair0 = at->pair[0], *restrict pair1 = at->pair[1];
+	const double *restrict below = grid_row(at->f, at->k - 1, at->j + 1), *restrict above = grid_row(at->f, at->k + 1, at->j + 1);
+	double *restrict pair2 = at->pair[2];
 	double *restrict own = at->own, *restrict beside = at->beside;
 	int n = at->f->n;
 
 #pragma GCC ivdep
 	for (int i = 0; i < n; i++) {
-		double faces = before[i] + after[i] + pair1[i], edges = pair0[i] + pair2[i];
+		double next = below[i] + above[i];
+		double faces = before[i] + after[i] + pair1[i], edges = pair0[i] + next;
+		pair2[i] = next;
 		own[i] = v[i] - centre * f[i] - edge * edges;
 		beside[i] = edge * faces + corner * edges;
 	}
@@ -106,6 +118,9 @@ void residual_plane(const struct grid *u, const struct grid *v, const struct gri
 	for (int j = 0; j < u->n; j++) {
 		double *restrict out = grid_row(r, k, j);
 		const double *restrict own = at.own, *restrict beside = at.beside;
+		ask_beyond(out, r);
+		ask_beyond(grid_row(v, k, j), v);
+		ask_beyond(grid_row(u, k + 1, j), u);
 		rows_next(&at);
 		residual_lines(&at, grid_row(v, k, j));
 #pragma GCC ivdep
@@ -120,13 +135,17 @@ static inline void operator_lines(const struct rows *at, const struct weights *w
 	const double centre = w->centre, face = w->face, edge = w->edge, corner = w->corner;
 	const double *restrict f = grid_row(at->f, at->k, at->j);
 	const double *restrict before = grid_row(at->f, at->k, at->j - 1), *restrict after = grid_row(at->f, at->k, at->j + 1);
-	const double *restrict pair0 = at->pair[0], *restrict pair1 = at->pair[1], *restrict pair2 = at->pair[2];
+	const double *restrict pair0 = at->pair[0], *restrict pair1 = at->pair[1];
+	const double *restrict below = grid_row(at->f, at->k - 1, at->j + 1), *restrict above = grid_row(at->f, at->k + 1, at->j + 1);
+	double *restrict pair2 = at->pair[2];
 	double *restrict own = at->own, *restrict beside = at->beside;
 	int n = at->f->n;
 
 #pragma GCC ivdep
 	for (int i = 0; i < n; i++) {
-		double faces = before[i] + after[i] + pair1[i], edges = pair0[i] + pair2[i];
+		double next = below[i] + above[i];
+		double faces = before[i] + after[i] + pair1[i], edges = pair0[i] + next;
+		pair2[i] = next;
 		own[i] = centre * f[i] + face * faces + edge * edges;
 		beside[i] = face * f[i] + edge * faces;
 		if (corners)
@@ -143,6 +162,8 @@ void smooth_plane(const struct grid *u, const struct grid *r, const struct weigh
 	for (int j = 0; j < r->n; j++) {
 		double *restrict out = grid_row(u, k, j);
 		const double *restrict own = at.own, *restrict beside = at.beside;
+		ask_beyond(out, u);
+		ask_beyond(grid_row(r, k + 1, j), r);
 		rows_next(&at);
 		operator_lines(&at, s, 0);
 #pragma GCC ivdep
@@ -161,6 +182,7 @@ void restrict_plane(const struct grid *coarse, const struct grid *fine, int k, d
 		double *restrict out = grid_row(coarse, k, j);
 		const double *restrict own = at.own, *restrict beside = at.beside;
 		rows_next(&at);
+		form_pair(&at, at.pair[2], at.j + 1);
 		rows_next(&at);
 		operator_lines(&at, &weights, 1);
 #pragma GCC ivdep
@@ -201,6 +223,7 @@ void interpolate_plane(const struct grid *fine, const struct grid *coarse, int k
 
 	for (int j = 0; j < fine->n; j++) {
 		double *restrict out = grid_row(fine, k, j);
+		ask_beyond(out, fine);
 		mean_rows(coarse, k, j, mean);
 		if (add) {
 #pragma GCC ivdep
