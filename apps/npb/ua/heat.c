@@ -31,6 +31,7 @@ static void open_mesh(struct heat *h)
 	h->mortar_x = heap_zeroed(mortars);
 	h->mortar_r = heap_zeroed(mortars);
 	h->mortar_p = heap_zeroed(mortars);
+	h->mortar_q = heap_zeroed(mortars);
 	for (int g = 0; g < m->groups; g++) {
 		struct scale s = element_scale(m->half + g * LANES, h->problem.nu, h->problem.dt);
 		double *out = h->inner_inverse + (long)g * INNER_POINTS * LANES;
@@ -44,6 +45,7 @@ static void close_mesh(struct heat *h)
 {
 	double *blocks[] = {
 		h->load, h->slots, h->p, h->inner_x, h->inner_r, h->inner_inverse, h->mortar_x, h->mortar_r, h->mortar_p,
+		h->mortar_q,
 	};
 
 	for (size_t i = 0; i < sizeof blocks / sizeof blocks[0]; i++)

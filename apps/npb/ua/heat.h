@@ -28,6 +28,7 @@ struct heat {
 	double *p;               /* search direction, on whole elements */
 	double *inner_x, *inner_r, *inner_inverse;    /* [group][inner point][lane] */
 	double *mortar_x, *mortar_r, *mortar_p;       /* [mortar point] */
+	double *mortar_q;        /* matrix * p */
 	struct sums sums;
 };
 

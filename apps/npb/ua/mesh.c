@@ -9,6 +9,7 @@
 #include "heap.h"
 #include "mesh.h"
 #include "registry.h"
+#include "slots.h"
 
 /* Kinds of places; edges and faces have three each. */
 enum { VERTEX = 0, EDGE_ALONG = 1, FACE_NORMAL = 4 };
@@ -254,46 +255,6 @@ static void add_halved(struct builder *b)
 	}
 }
 
-/* Call visit(mesh, mortar point, slot) for every slot. */
-static void each_slot(struct mesh *m, void (*visit)(struct mesh *, int, long))
-{
-	for (int e = 0; e < m->elements; e++)
-		for (int r = 0; r < RIM; r++) {
-			int mortar = m->mortar[((long)(e / LANES) * RIM + r) * LANES + e % LANES];
-			visit(m, mortar, ((long)(e / LANES) * POINTS + geometry.point[r]) * LANES + e % LANES);
-		}
-	for (int n = 0; n < m->first_edge[m->groups]; n++)
-		for (int t = 0; t < EDGE_MORTARS; t++)
-			visit(m, m->edge[n].mortar[t], mesh_edge_slot(m, n) + t);
-	for (int n = 0; n < m->first_face[m->groups]; n++)
-		for (int t = 0; t < FACE_MORTARS; t++)
-			visit(m, m->face[n].mortar[t], mesh_face_slot(m, n) + t);
-}
-
-static void count_slot(struct mesh *m, int mortar, long slot)
-{
-	(void)slot;
-	if (mortar && !m->fixed[mortar])
-		m->first_slot[mortar]++;
-}
-
-/* first_slot[mortar] is the end of the list and moves to its beginning. */
-static void list_slot(struct mesh *m, int mortar, long slot)
-{
-	if (mortar && !m->fixed[mortar])
-		m->slot[--m->first_slot[mortar]] = (int32_t)slot;
-}
-
-static void list_slots(struct mesh *m)
-{
-	m->first_slot = heap_zeroed((m->mortars + 2) * sizeof *m->first_slot);
-	each_slot(m, count_slot);
-	for (int i = 1; i <= m->mortars + 1; i++)
-		m->first_slot[i] += m->first_slot[i - 1];
-	m->slot = heap_take((m->first_slot[m->mortars + 1] + 1) * sizeof *m->slot);
-	each_slot(m, list_slot);
-}
-
 static void sum_weights(struct mesh *m)
 {
 	for (int e = 0; e < m->elements; e++)
@@ -365,10 +326,10 @@ void mesh_build(struct mesh *m, const struct tree *t, double nu, double dt)
 		add_conforming(&b, e);
 	}
 	add_halved(&b);
+	index_patches(m);
+	mesh_list_slots(m);
 	for (int i = 1; i <= m->mortars; i++)
 		m->inverse[i] = 1.0 / m->diagonal[i];
-	index_patches(m);
-	list_slots(m);
 	sum_weights(m);
 	registry_close(&b.places);
 	heap_free(b.halved);
@@ -378,7 +339,7 @@ void mesh_free(struct mesh *m)
 {
 	void *blocks[] = {
 		m->half, m->corner, m->outer, m->mortar, m->weight, m->edge, m->face, m->first_edge, m->first_face,
-		m->first_slot, m->slot, m->inverse_weight, m->diagonal, m->inverse, m->fixed,
+		m->run, m->slot, m->inverse_weight, m->diagonal, m->inverse, m->fixed,
 	};
 
 	for (size_t i = 0; i < sizeof blocks / sizeof blocks[0]; i++)

@@ -7,7 +7,9 @@
  * Boundary values go to mortar points through slots: all values of a field, then what
  * the patches (nonconforming edges and faces) make of theirs. Each mortar point has a
  * list of the slots that add up to it. Points on the boundary of the unit cube have an
- * empty list, which keeps them at 0.
+ * empty list, which keeps them at 0. Mortar points are numbered by the length of their
+ * lists, so that summing them up does not end loops where no processor expects it: two
+ * slots for most, then a few runs of longer ones.
  */
 #ifndef UA_MESH_H
 #define UA_MESH_H
@@ -30,6 +32,12 @@ struct face_patch {
 	int32_t mortar[FACE_MORTARS];    /* the first axis of the face fastest */
 };
 
+/* Mortar points FIRST to LAST - 1, which have COUNT slots each, listed from LIST on. */
+struct run {
+	int count, first, last;
+	long list;
+};
+
 struct mesh {
 	int elements, groups;
 	int vertices, mortars;           /* mortar points 1 to mortars */
@@ -41,8 +49,9 @@ struct mesh {
 	struct edge_patch *edge;
 	struct face_patch *face;
 	int *first_edge, *first_face;    /* [groups + 1]: patches of a group */
-	int *first_slot;                 /* [mortars + 2] */
-	int32_t *slot;
+	struct run *run;
+	int runs;
+	int32_t *slot;                   /* the lists */
 	double *inverse_weight;          /* [mortars + 1], as all that follow */
 	double *diagonal;                /* of the system */
 	double *inverse;                 /* of that */
@@ -75,14 +84,8 @@ static inline long mesh_face_slot(const struct mesh *m, int patch)
 	return mesh_edge_slot(m, m->first_edge[m->groups]) + (long)patch * FACE_MORTARS;
 }
 
-/* The sum over the slots of a mortar point. */
-static inline double mesh_sum(const struct mesh *m, int mortar, const double *slots)
-{
-	double sum = 0.0;
-
-	for (int s = m->first_slot[mortar]; s < m->first_slot[mortar + 1]; s++)
-		sum += slots[m->slot[s]];
-	return sum;
-}
+/* Theta transposed, after the patches: out[i] := the sum over the slots of mortar point
+ * i, for those FROM to TO - 1. */
+void mesh_sums(const struct mesh *m, long from, long to, const double *slots, double *out);
 
 #endif

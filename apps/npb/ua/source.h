@@ -4,8 +4,8 @@
 
 #include "mesh.h"
 
-/* slope += s(x, time) at the points of group G. */
-void source_add(const struct mesh *m, int g, double time, double alpha, double *slope);
+/* out := s(x, time) at the points of group G. */
+void source_values(const struct mesh *m, int g, double time, double alpha, double *out);
 
 /* slope := 0 at points on the boundary of the unit cube. */
 void source_fix(const struct mesh *m, int g, double *slope);

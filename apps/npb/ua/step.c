@@ -42,15 +42,16 @@ static void convect(struct heat *h, long g)
 	static const double next[4] = { 0.5, 0.5, 1.0, 0.0 };
 	double dt = h->problem.dt, *field = h->field + g * GROUP, *load = h->load + g * GROUP;
 	double state[GROUP] __attribute__((aligned(LANES_ALIGN))), slope[GROUP] __attribute__((aligned(LANES_ALIGN)));
-	double sum[GROUP] __attribute__((aligned(LANES_ALIGN)));
+	double sum[GROUP] __attribute__((aligned(LANES_ALIGN))), source[GROUP] __attribute__((aligned(LANES_ALIGN)));
 	struct scale s = scale_of(h, g);
 	const double *from = field;
 
 	for (int stage = 0; stage < 4; stage++) {
 		element_convection(&s, from, slope);
-		source_add(&h->mesh, g, h->time + at[stage] * dt, h->problem.alpha, slope);
+		if (stage == 0 || at[stage] != at[stage - 1])
+			source_values(&h->mesh, g, h->time + at[stage] * dt, h->problem.alpha, source);
 		for (int i = 0; i < GROUP; i += LANES) {
-			lanes k = lanes_load(slope + i), so_far = stage ? lanes_load(sum + i) : lanes_all(0.0);
+			lanes k = lanes_load(slope + i) + lanes_load(source + i), so_far = stage ? lanes_load(sum + i) : lanes_all(0.0);
 			lanes_store(sum + i, so_far + weight[stage] * k);
 			lanes_store(state + i, lanes_load(field + i) + next[stage] * dt * k);
 		}
@@ -142,26 +143,38 @@ static double multiply(struct heat *h, struct member *me, const struct part *par
 			inner += lanes_load(p + geometry.inner[n] * LANES) * lanes_load(out + geometry.inner[n] * LANES);
 	}
 	team_barrier(me);
+	mesh_sums(m, part->from_mortar, part->to_mortar, h->slots, h->mortar_q);
 	for (long i = part->from_mortar; i < part->to_mortar; i++)
-		sum += h->mortar_p[i] * mesh_sum(m, i, h->slots);
+		sum += h->mortar_p[i] * h->mortar_q[i];
 	for (int l = 0; l < LANES; l++)
 		sum += inner[l];
 	return team_sum(me, sum);
 }
 
-/* x += a*p, r -= a * matrix * p, which is in the slots. */
-static void advance(struct heat *h, const struct part *part, double a)
+/* x += a*p, r -= a * matrix * p, which is in the slots and in mortar_q. Returns (r, M r)
+ * of what a member has. */
+static double advance(struct heat *h, const struct part *part, double a)
 {
+	lanes inner = lanes_all(0.0);
+	double sum = 0.0;
+
 	for (long g = part->from_group; g < part->to_group; g++)
 		for (int n = 0; n < INNER_POINTS; n++) {
 			long to = g * INNER_GROUP + n * LANES, from = g * GROUP + geometry.inner[n] * LANES;
+			lanes r = lanes_load(h->inner_r + to) - a * lanes_load(h->slots + from);
 			lanes_store(h->inner_x + to, lanes_load(h->inner_x + to) + a * lanes_load(h->p + from));
-			lanes_store(h->inner_r + to, lanes_load(h->inner_r + to) - a * lanes_load(h->slots + from));
+			lanes_store(h->inner_r + to, r);
+			inner += r * r * lanes_load(h->inner_inverse + to);
 		}
 	for (long i = part->from_mortar; i < part->to_mortar; i++) {
+		double r = h->mortar_r[i] - a * h->mortar_q[i];
 		h->mortar_x[i] += a * h->mortar_p[i];
-		h->mortar_r[i] -= a * mesh_sum(&h->mesh, i, h->slots);
+		h->mortar_r[i] = r;
+		sum += r * r * h->mesh.inverse[i];
 	}
+	for (int l = 0; l < LANES; l++)
+		sum += inner[l];
+	return sum;
 }
 
 static void iterate(struct heat *h, struct member *me, const struct part *part)
@@ -169,14 +182,10 @@ static void iterate(struct heat *h, struct member *me, const struct part *part)
 	double rho = team_sum(me, preconditioned(h, part)), ratio = 0.0;
 
 	for (int it = 1; it <= h->problem.iterations; it++) {
-		advance(h, part, rho / multiply(h, me, part, ratio));
-		if (it < h->problem.iterations) {
-			double before = rho;
-			rho = team_sum(me, preconditioned(h, part));
-			ratio = rho / before;
-		}
+		double next = team_sum(me, advance(h, part, rho / multiply(h, me, part, ratio)));
+		ratio = next / rho;
+		rho = next;
 	}
-	team_barrier(me);
 }
 
 /* T += x */
@@ -202,16 +211,17 @@ void heat_step(struct heat *h, struct member *me)
 		weigh(h, g);
 	}
 	team_barrier(me);
+	mesh_sums(&h->mesh, part.from_mortar, part.to_mortar, h->slots, h->mortar_p);
 	for (long i = part.from_mortar; i < part.to_mortar; i++) {
-		h->mortar_p[i] = mesh_sum(&h->mesh, i, h->slots) * h->mesh.inverse_weight[i];
+		h->mortar_p[i] *= h->mesh.inverse_weight[i];
 		sums.mean += h->mortar_p[i];
 	}
 	team_barrier(me);
 	for (long g = part.from_group; g < part.to_group; g++)
 		inner += form_residual(h, g);
 	team_barrier(me);
+	mesh_sums(&h->mesh, part.from_mortar, part.to_mortar, h->slots, h->mortar_r);
 	for (long i = part.from_mortar; i < part.to_mortar; i++) {
-		h->mortar_r[i] = mesh_sum(&h->mesh, i, h->slots);
 		h->mortar_x[i] = 0.0;
 		sums.mortar += h->mortar_r[i] * h->mortar_r[i];
 	}
