@@ -45,6 +45,7 @@ class Run:
     check: object
     verdict: object | None = None
     about: dict = field(default_factory=dict)
+    folder: str = ""        # the app= that means it
 
 
 def give(env) -> None:
@@ -95,7 +96,7 @@ def _app(env, name: str, sources, /, **given) -> None:
                  f"$STEP.elfcheck $SOURCE $TARGET {toolchain.recipe.name} {toolchain.version} "
                  f"{','.join(toolchain.lacks)}")
     verdict = _verdict(env, program, check, want) if env["run"] != "no" else ()
-    env["APPS"].runs.append(Run(program[0], check[0], *verdict))
+    env["APPS"].runs.append(Run(program[0], check[0], *(verdict or (None, {})), env["APP"]))
 
 
 def _program(env, sources: list[str], want: dict, opt: str):

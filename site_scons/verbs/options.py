@@ -7,14 +7,15 @@ import sys
 from pathlib import Path
 
 from SCons.Errors import UserError
-from SCons.Script import (BoolVariable, CacheDir, Decider, Dir, EnumVariable, Environment, Exit, GetOption,
-                          SConsignFile, SetOption, Variables)
+from SCons.Script import (COMMAND_LINE_TARGETS, BoolVariable, CacheDir, Decider, Dir, EnumVariable, Environment, Exit,
+                          GetOption, SConsignFile, SetOption, Variables)
 
 from fetch import RecipeError, load_recipe
 from steps.libc import FOREIGN
 
 TOP = Path(__file__).resolve().parents[2]
 BUILD = "build"
+MATRIX = "matrix"     # the target of verbs/matrix.py
 
 OPT = {
     "0": ["-O0"], "1": ["-O1"], "2": ["-O2"], "3": ["-O3"], "s": ["-Os"], "fast": ["-Ofast"],
@@ -97,7 +98,8 @@ def environment(arguments: dict[str, str]):
     # Several tasks that remove the same folder get in each other's way.
     SetOption("num_jobs", 1 if GetOption("clean") else len(os.sched_getaffinity(0)))
     (TOP / BUILD).mkdir(exist_ok=True)    # else SCons makes it, and says so
-    SConsignFile(f"{BUILD}/.sconsign")
+    # `matrix` starts builds of its own, which keep their knowledge where all do.
+    SConsignFile(f"{BUILD}/.sconsign-{MATRIX}" if MATRIX in COMMAND_LINE_TARGETS else f"{BUILD}/.sconsign")
     # Not content-timestamp: it sees whole seconds, and a small app is built, changed and built again within one.
     Decider("content")
     if env["cache"]:
@@ -123,6 +125,7 @@ def help_text(env, apps: list[str]) -> str:
     scons app=NAME      build, run and verify an app
     scons test          build what the tests need, and run them
     scons dist          pack the patched libc's source and its sysroot, with checksums and SBOM, into dist/
+    scons matrix        every app with every libc: a table, build/matrix/matrix.json, docs/compatibility.svg
     scons -c            remove what was built (not what was downloaded)
 
 Apps: {", ".join(apps)}; a folder elsewhere with an SConscript is an app as well (apps/README.md).

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -32,6 +33,7 @@ WORDS = {
     "dist": "DIST   $TARGET",
     "sbom": "SBOM   $TARGET",
     "sums": "SUMS   $TARGET",
+    "matrix": "MATRIX every app with every libc",
     "test": "TEST   tests",
 }
 QUIET = ("spec", "index")     # too small to be worth a line
@@ -92,10 +94,19 @@ def _verdict(run, failed: list) -> dict | None:
     return {**run.about, "status": "no result"}
 
 
+def _write_all(apps, failed: list, path: Path) -> None:
+    """Write what came of every app, of those too that could not be built: steps/matrix.py asks for it."""
+    verdicts = [{**(_verdict(run, failed) or {**run.about, "status": "not built"}), "folder": run.folder}
+                for run in apps.runs if run.verdict is not None]
+    path.write_text(json.dumps(verdicts, indent=1) + "\n")
+
+
 def _report(apps) -> None:
     failed = [failure.node for failure in GetBuildFailures()]
     verdicts = [verdict for run in apps.runs if (verdict := _verdict(run, failed))]
     if verdicts:
         show(verdicts)
+    if os.environ.get("SKETE_VERDICTS"):
+        _write_all(apps, failed, Path(os.environ["SKETE_VERDICTS"]))
     if not _done and not SCons.Script.Main.exit_status and not GetBuildFailures():
         print("skete: nothing had to be done")
