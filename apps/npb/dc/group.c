@@ -1,7 +1,8 @@
 /*
  * Tuples are grouped by sorting. A tuple's key is the ranks of the view's attributes
  * in a row, and its lowest bits are the measure, which thus moves along for nothing:
- * one word of 64 bits for most views, two for those with many attributes. The sort
+ * one word of 64 bits for most views, two for those with many attributes, of which one
+ * may be split between them. The sort
  * is a radix sort from the lowest digit of the key up: stable, and its time does not
  * depend on the data.
  */
@@ -20,10 +21,15 @@ struct digit {
 	int word, shift, bits;
 };
 
+/* Bits of an attribute's rank: so many, above the lowest `shift`. */
+struct piece {
+	int attribute, shift, bits;
+};
+
 /* What a key looks like. */
 struct key {
-	int words;                         /* 1 or 2; the first is the more significant */
-	int attributes[2][ATTRIBUTES_MAX]; /* that a word consists of, and how many */
+	int words;                                /* 1 or 2; of two, the first is the more significant */
+	struct piece piece[2][ATTRIBUTES_MAX];    /* of [0] that word, [1] the one with the measure; the lowest first */
 	int count[2];
 	int digits;                        /* the lowest first */
 	struct digit digit[DIGITS_MAX];
@@ -67,27 +73,35 @@ static void add_digits(struct key *k, int word, int shift, int bits)
 	}
 }
 
-/* The last attributes go into the last word, beside the measure, as long as there is
+static void add_piece(struct key *k, int word, int attribute, int shift, int bits)
+{
+	if (bits)
+		k->piece[word][k->count[word]++] = (struct piece){ attribute, shift, bits };
+}
+
+/* The last attributes go into the last word, above the measure, as long as there is
  * room. 0, or -1 where two words do not do. */
 static int plan(struct key *k, const struct columns *c, uint32_t mask)
 {
-	int bits[2] = { 0 }, word = 1;
+	int room = 64 - MEASURE_BITS, rest = 0, low, whole;
 
 	memset(k, 0, sizeof *k);
 	for (int i = c->attributes - 1; i >= 0; i--) {
 		if (!(mask >> i & 1))
 			continue;
-		if (word == 1 && bits[1] + c->bits[i] > 64 - MEASURE_BITS)
-			word = 0;
-		k->attributes[word][k->count[word]++] = i;
-		bits[word] += c->bits[i];
+		whole = c->bits[i];
+		low = whole < room ? whole : room;
+		add_piece(k, 1, i, 0, low);
+		add_piece(k, 0, i, low, whole - low);
+		room -= low;
+		rest += whole - low;
 	}
-	if (bits[0] > 64)
+	if (rest > 64)
 		return -1;
-	k->words = word == 1 ? 1 : 2;
-	add_digits(k, k->words - 1, MEASURE_BITS, bits[1]);
-	if (word == 0)
-		add_digits(k, 0, 0, bits[0]);
+	k->words = rest ? 2 : 1;
+	add_digits(k, k->words - 1, MEASURE_BITS, 64 - MEASURE_BITS - room);
+	if (rest)
+		add_digits(k, 0, 0, rest);
 	return 0;
 }
 
@@ -96,11 +110,12 @@ static void form_words(const struct columns *c, const struct key *k, int word, l
 {
 	for (int t = 0; t < BLOCK; t++)
 		out[t] = 0;
-	for (int a = k->count[word] - 1; a >= 0; a--) {
-		int bits = c->bits[k->attributes[word][a]];
-		const uint16_t *rank = c->rank[k->attributes[word][a]] + start;
+	for (int n = k->count[word] - 1; n >= 0; n--) {
+		const struct piece *p = &k->piece[word][n];
+		const uint16_t *rank = c->rank[p->attribute] + start;
+		uint64_t mask = (UINT64_C(1) << p->bits) - 1;
 		for (int t = 0; t < BLOCK; t++)
-			out[t] = out[t] << bits | rank[t];
+			out[t] = out[t] << p->bits | ((uint64_t)rank[t] >> p->shift & mask);
 	}
 }
 
