@@ -11,7 +11,6 @@ import fcntl
 import os
 import select
 import struct
-import _signal
 import _thread
 from _collections import deque        # collections itself costs 1 ms
 from time import clock_gettime_ns, monotonic, monotonic_ns, pthread_getcpuclockid, thread_time_ns
@@ -33,9 +32,6 @@ _SELECTOR = kvm.RUN_SREGS + kvm.SREGS_CS + 12
 _IO, _SYSCALL = kvm.KVM_EXIT_IO, layout.PORT_SYSCALL
 _RUN, _RUN_REGS, _RUN_REASON = kvm.KVM_RUN, kvm.RUN_REGS, kvm.RUN_EXIT_REASON
 
-#: SIGILL SIGTRAP SIGABRT SIGBUS SIGFPE SIGKILL SIGSEGV SIGSTOP: never held back
-_OURS = threads.ALL - {4, 5, 6, 7, 8, 9, 11, 19}
-
 
 class KvmEngine(Engine):
     name = "kvm"
@@ -46,8 +42,7 @@ class KvmEngine(Engine):
     def __init__(self):
         self.device = Device()
         self._open = True
-        self._blocked = False           # whether host signals wait for KVM_RUN
-        self._mask = _signal.pthread_sigmask(_signal.SIG_BLOCK, (threads.KICK,)) | {threads.KICK}
+        self._signals = threads.HostSignals.of_this_thread()
         self._watcher = None
         self._wake = -1
         self._idle = []                 # processors without a thread
@@ -102,8 +97,8 @@ class KvmEngine(Engine):
                 if not vcpu.kicked:
                     if deadline is not None or wake_fds:
                         self._watch(deadline, wake_fds)
-                    if not self._blocked:
-                        self._block()
+                    if not self._signals.held:
+                        self._signals.hold()
                     failure = self._enter_here(vcpu)
                 else:
                     failure = errno.EINTR
@@ -112,7 +107,7 @@ class KvmEngine(Engine):
                     self._inline = None
                     return vcpu, trap
                 if failure:
-                    self._unblock()         # now the handlers run
+                    self._signals.let()
                     return None
                 continue
             if self._posted:
@@ -136,8 +131,8 @@ class KvmEngine(Engine):
 
     def _sleep(self, timeout_s: float | None, wake_fds: tuple) -> bool:
         """Until a processor has stopped. Whether it was something else that ended it."""
-        if self._blocked:
-            self._unblock()
+        if self._signals.held:
+            self._signals.let()
         if self._wake < 0:
             self._wake = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         self._sleeping = True
@@ -149,23 +144,15 @@ class KvmEngine(Engine):
         finally:
             self._sleeping = False
             self._left_ns = monotonic_ns()
-        if self._wake in ready:
-            os.eventfd_read(self._wake)
-        return not self._posted
+        if self._wake not in ready:
+            return True
+        os.eventfd_read(self._wake)     # perhaps of one that has been looked at since
+        return len(ready) > 1 and not self._posted
 
     def _watch(self, deadline: float | None, fds: tuple) -> None:
         if self._watcher is None:
             self._watcher = threads.Watcher(_thread.get_ident())
         self._watcher.arm(deadline, fds)
-
-    def _block(self) -> None:
-        """Signals of the host come in during KVM_RUN, and end it; elsewhere one could come just before it and be missed."""
-        _signal.pthread_sigmask(_signal.SIG_BLOCK, _OURS)
-        self._blocked = True
-
-    def _unblock(self) -> None:
-        self._blocked = False
-        _signal.pthread_sigmask(_signal.SIG_SETMASK, self._mask)
 
     def _enter(self, vcpu) -> int:
         """In a worker: KVM_RUN; 0, or EINTR."""
@@ -379,8 +366,7 @@ class KvmEngine(Engine):
             self._watcher.close()
         if self._wake >= 0:
             os.close(self._wake)
-        threads.take_kicks()
-        _signal.pthread_sigmask(_signal.SIG_SETMASK, self._mask - {threads.KICK})
+        self._signals.close()
         self.device.close()
         return self._used_ns
 

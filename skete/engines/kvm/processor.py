@@ -21,6 +21,7 @@ import struct
 from skete.abi import kvm
 from skete.engine import EngineError, Regs
 from skete.engines.kvm import fpu, layout
+from skete.engines.kvm.threads import take_kicks
 
 __all__ = ["IN_FRAME", "IN_SYSCALL", "IN_USER", "Processor"]
 
@@ -245,7 +246,12 @@ class Processor:
 
     def enter_once(self) -> str:
         """Run until a system call. What came instead, or nothing."""
-        fcntl.ioctl(self.fd, kvm.KVM_RUN, 0)
+        while True:
+            try:
+                fcntl.ioctl(self.fd, kvm.KVM_RUN, 0)
+                break
+            except InterruptedError:
+                take_kicks()
         reason, port = struct.unpack_from(kvm.RUN_EXIT, self.run, kvm.RUN_EXIT_REASON)
         self.state, self.ring = IN_SYSCALL, self.get_ring()
         words = _REGS.unpack_from(self.run, kvm.RUN_REGS)
@@ -265,4 +271,5 @@ class Processor:
         """It has stopped for good."""
         if self.worker is not None:
             self.worker.close()
+        self.run.close()                # the machine lives as long as this is mapped
         os.close(self.fd)

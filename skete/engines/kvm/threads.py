@@ -12,7 +12,7 @@ import _signal
 import _thread
 from time import monotonic
 
-__all__ = ["KICK", "Watcher", "Worker", "kick", "take_kicks"]
+__all__ = ["HostSignals", "KICK", "Watcher", "Worker", "kick", "take_kicks"]
 
 #: SIGRTMAX: nobody else's, we hope
 KICK = 64
@@ -31,6 +31,51 @@ def take_kicks() -> None:
     """Those that have come to the calling thread and are still pending are done with."""
     while _signal.sigtimedwait((KICK,), 0) is not None:
         pass
+
+
+#: SIGILL SIGTRAP SIGABRT SIGBUS SIGFPE SIGKILL SIGSEGV SIGSTOP: never held back
+_HELD = ALL - {4, 5, 6, 7, 8, 9, 11, 19}
+
+
+class HostSignals:
+    """The signal mask of the monitor's thread, for all engines that have been made in it.
+
+    KICK is blocked while there is one. ``hold`` blocks the others as well: they come in during KVM_RUN then, and end
+    it; elsewhere one could come just before it and be missed. ``let`` lets their handlers run.
+    """
+
+    _of_threads = {}
+
+    def __init__(self):
+        self.before = _signal.pthread_sigmask(_signal.SIG_BLOCK, (KICK,))
+        self.engines = 0
+        self.held = False
+
+    @classmethod
+    def of_this_thread(cls) -> HostSignals:
+        """One engine more is made in this thread."""
+        ident = _thread.get_ident()
+        signals = cls._of_threads.get(ident)
+        if signals is None:
+            signals = cls._of_threads[ident] = cls()
+        signals.engines += 1
+        return signals
+
+    def hold(self) -> None:
+        _signal.pthread_sigmask(_signal.SIG_BLOCK, _HELD)
+        self.held = True
+
+    def let(self) -> None:
+        self.held = False
+        _signal.pthread_sigmask(_signal.SIG_SETMASK, self.before | {KICK})
+
+    def close(self) -> None:
+        """One engine less; after the last one the mask is what it was."""
+        self.engines -= 1
+        if not self.engines:
+            take_kicks()
+            self._of_threads.pop(_thread.get_ident(), None)
+            _signal.pthread_sigmask(_signal.SIG_SETMASK, self.before)
 
 
 class Worker:

@@ -1,11 +1,11 @@
-"""The process engine at its own interface: machine code in, traps out. No kernel."""
+"""What only the process engine has: its filter, its slots, its processes. The rest is in test_engines.py."""
 import os
 import signal
 
 import pytest
 from elftools.elf.elffile import ELFFile
 
-from skete.engine import Died, Fault, Kicked, Regs, Syscall
+from skete.engine import Died, Fault, Regs, Syscall
 from skete.engines.process import layout
 from skete.engines.process.engine import ProcessEngine
 
@@ -51,30 +51,6 @@ def bare():
         machine.engine.close()
 
 
-def test_a_system_call_traps_with_its_words_and_takes_a_result(bare):
-    m = bare("bf01000000 be02000000 ba03000000 41ba04000000 41b805000000 41b906000000" + GETPPID + GETPPID)
-    vcpu, trap = m.next()
-    assert (vcpu, trap.nr, trap.words) == (m.vcpu, 110, (1, 2, 3, 4, 5, 6))
-    vcpu.resume(-38)
-    _, trap = m.next()
-    assert (vcpu.regs.rax, trap.words) == (110, (1, 2, 3, 4, 5, 6)), "arguments survive a call"
-
-
-def test_a_call_leaves_the_return_address_in_rcx_and_the_flags_in_r11(bare):
-    m = bare(GETPPID + "4889cf 4c89de" + GETPPID)       # mov %rcx, %rdi; mov %r11, %rsi
-    m.next()
-    m.vcpu.resume(0)
-    _, trap = m.next()
-    assert trap.words[0] == TEXT + 7 and trap.words[1] & FLAGS == FLAGS
-
-
-def test_result_is_signed(bare):
-    m = bare(GETPPID + "4889c7" + GETPPID)      # mov %rax, %rdi
-    m.next()
-    m.vcpu.resume(-14)
-    assert m.next()[1].words[0] == 2 ** 64 - 14
-
-
 def test_calls_the_filter_would_know_by_number_trap_like_any_other(bare):
     """rt_sigreturn, sendmsg on other descriptors, clone: nothing passes because of its number alone."""
     for nr in (15, 46, 56, 59, 231):
@@ -90,44 +66,10 @@ def test_sendmsg_on_the_channel_number_reaches_nothing(bare):
     assert (trap.nr, trap.words[0]) == (110, 2 ** 64 - 9)
 
 
-@pytest.mark.parametrize("why, code, signo, si_code, addr", [
-    ("an undefined instruction", UD2, signal.SIGILL, 2, TEXT),
-    ("nothing is mapped there", LOAD_1234, signal.SIGSEGV, 1, 0x1234),
-    ("text is not writable", "c6042500004000 00", signal.SIGSEGV, 2, TEXT),
-    ("an address that is not canonical", "48b8000000000000ff7f c3".replace("c3", "488b00"), signal.SIGSEGV, 128, 0),
-    ("division by zero", "31c9 f7f1", signal.SIGFPE, 1, TEXT + 2),
-    ("a breakpoint", "cc", signal.SIGTRAP, 128, 0),
-])
-def test_faults_say_what_siginfo_says(bare, why, code, signo, si_code, addr):
-    m = bare(code)
-    _, trap = m.next()
-    assert type(trap) is Fault, why
-    assert (trap.signo, trap.code, trap.addr) == (signo, si_code, addr), why
-
-
-def test_vsyscall_page_is_out_of_reach(bare):
-    m = bare("48c7c0000060ff ffd0")             # call *0xffffffffff600000: gettimeofday there
-    _, trap = m.next()
-    assert type(trap) in (Syscall, Fault), "never served by the host"
-    if type(trap) is Syscall:
-        assert trap.nr == 96
-
-
 def test_int80_and_a_32_bit_code_segment_end_the_guest(bare):
     m = bare("b814000000 cd80" + SPIN)
     source, trap = m.next()
     assert type(trap) in (Died, Fault)
-
-
-def test_protection_and_unmapping_take_effect_at_resume(bare):
-    m = bare(GETPPID + LOAD_1234.replace("34120000", "0000ff7f") + GETPPID + LOAD_1234.replace("34120000", "0000ff7f"))
-    m.next()
-    m.space.protect(STACK, 0x1000, 1)
-    m.vcpu.resume(0)
-    assert type(m.next()[1]) is Syscall
-    m.space.unmap(STACK, 0x1000)
-    m.vcpu.resume(0)
-    assert m.next()[1].addr == STACK
 
 
 def test_more_orders_than_one_answer_holds(bare):
@@ -140,14 +82,6 @@ def test_more_orders_than_one_answer_holds(bare):
     assert type(trap) is Syscall
     with open(f"/proc/{m.space.pid}/maps") as maps:
         assert sum("skete-ram" in line for line in maps) >= 3 * layout.MAX_ORDERS
-
-
-def test_guest_memory_is_ram(bare):
-    m = bare("48c704250000ff7f2a000000" + GETPPID)      # movq $42, STACK
-    m.next()
-    assert m.engine.ram[0x2000] == 42
-    m.engine.discard(0x2000, 0x1000)
-    assert m.engine.ram[0x2000] == 0
 
 
 def test_nothing_else_is_mapped_in_the_guest(bare):
@@ -164,23 +98,6 @@ def test_the_guest_process_holds_only_its_memory_file(bare):
     m = bare(GETPPID)
     m.next()
     assert os.listdir(f"/proc/{m.space.pid}/fd") == [str(layout.FD_RAM)]
-
-
-def test_threads_start_trap_and_end(bare):
-    m = bare(GETPPID + SPIN)
-    child = m.code(0x100, GETPPID + SPIN)
-    _, _ = m.next()
-    second = m.space.vcpu(Regs(rip=child, rsp=STACK + 0x800, eflags=FLAGS, rbx=77), fs_base=0x1234000, parent=m.vcpu)
-    m.vcpu.resume(0)
-    vcpu, trap = m.next()
-    assert vcpu is second and type(trap) is Syscall and vcpu.regs.rbx == 77
-    assert vcpu.fs_base == 0x1234000
-    second.end()
-    assert m.next(0.2) is None
-    assert second.host_tid == 0
-    m.vcpu.kick()
-    vcpu, trap = m.next()
-    assert vcpu is m.vcpu and type(trap) is Kicked
 
 
 def test_slots_of_ended_threads_are_used_again(bare):
@@ -200,34 +117,6 @@ def test_slots_of_ended_threads_are_used_again(bare):
         second.end()
         if waiting:
             stopped.resume(0)
-
-
-def test_a_kick_reaches_a_thread_that_computes(bare):
-    m = bare(GETPPID + SPIN)
-    m.next()
-    m.vcpu.resume(0)
-    assert m.next(0.05) is None
-    m.vcpu.kick()
-    vcpu, trap = m.next()
-    assert type(trap) is Kicked and vcpu.regs.rip == TEXT + 7
-    regs = vcpu.regs
-    regs.rip = TEXT
-    vcpu.regs = regs
-    vcpu.resume()
-    assert type(m.next()[1]) is Syscall
-
-
-def test_fpu_state_survives_and_can_be_set(bare):
-    m = bare("b82a000000 f20f2ac0" + GETPPID + GETPPID)      # cvtsi2sd %eax, %xmm0
-    m.next()
-    state = m.vcpu.fpu()
-    assert len(state) >= 512
-    xmm0 = state[160:168]
-    assert xmm0 == b"\0\0\0\0\0\0\x45\x40", "42.0"
-    m.vcpu.set_fpu(state[:160] + b"\1" * 8 + state[168:])
-    m.vcpu.resume(0)
-    m.next()
-    assert m.vcpu.fpu()[160:168] == b"\1" * 8
 
 
 def test_a_guest_that_overwrites_its_slot_only_hurts_itself(bare):
@@ -262,18 +151,6 @@ def test_death_of_the_process_is_reported(bare):
     os.kill(m.space.pid, signal.SIGKILL)
     source, trap = m.next()
     assert source is m.space and type(trap) is Died and trap.signo == signal.SIGKILL
-
-
-def test_wait_returns_on_timeout_and_for_the_callers_descriptors(bare):
-    m = bare(GETPPID + SPIN)
-    m.next()
-    m.vcpu.resume(0)
-    assert m.engine.wait(0.01) is None
-    read, write = os.pipe()
-    os.write(write, b"x")
-    assert m.engine.wait(10, (read,)) is None
-    os.close(read)
-    os.close(write)
 
 
 def test_close_leaves_no_process_and_no_descriptor(bare):

@@ -1,0 +1,47 @@
+"""Machine code on an engine, without a kernel: one page of code, one of stack, one thread."""
+import pytest
+
+from skete import engines
+from skete.engine import Regs
+
+TEXT, STACK = 0x40_0000, 0x7fff_0000
+FLAGS = 0x202
+
+GETPPID = "b86e000000 0f05"         # mov $110, %eax; syscall
+SPIN = "ebfe"                       # jmp .
+LOAD_1234 = "488b042534120000"      # mov 0x1234, %rax
+LOAD_STACK = "488b04250000ff7f"     # mov STACK, %rax
+
+
+class Bare:
+    """A space with one page of code (frame 0x1000) and one of stack (frame 0x2000), and its first thread, running."""
+
+    def __init__(self, engine, code: str):
+        self.engine = engine
+        self.space = self.engine.space()
+        self.code(0, code)
+        self.space.map(TEXT, 0x1000, 5, 0x1000)
+        self.space.map(STACK, 0x1000, 3, 0x2000)
+        self.vcpu = self.space.vcpu(Regs(rip=TEXT, rsp=STACK + 0x1000, eflags=FLAGS))
+        self.vcpu.resume()
+
+    def code(self, offset: int, code: str) -> int:
+        data = bytes.fromhex(code)
+        self.engine.ram[0x1000 + offset:0x1000 + offset + len(data)] = data
+        return TEXT + offset
+
+    def next(self, timeout_s: float = 10):
+        return self.engine.wait(timeout_s)
+
+
+@pytest.fixture
+def machine(engine_name):
+    """machine(code): a Bare on each engine in turn; closed afterwards."""
+    made = []
+
+    def make(code: str) -> Bare:
+        made.append(engines.make(engine_name))
+        return Bare(made[-1], code)
+    yield make
+    for engine in made:
+        engine.close()
