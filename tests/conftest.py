@@ -14,29 +14,64 @@ sys.path.insert(0, str(TREE))
 
 ENGINES = ("process", "kvm")
 
+#: command -> the Debian package that has it
+PACKAGES = {"busybox": "busybox-static", "ld.gold": "binutils", "ld.lld": "lld", "setarch": "util-linux"}
+
+
+class Host:
+    """What the machine has beside skete. To ask for what it has not skips the test, with the command that installs it."""
+
+    @staticmethod
+    def lacks(what: str, package: str):
+        """Skip the test: the machine has no `what`, which is in Debian's `package`."""
+        pytest.skip(f"{what} is not here: apt-get install {package}")
+
+    def command(self, name: str) -> str:
+        """The path of a command."""
+        return shutil.which(name) or self.lacks(name, PACKAGES.get(name, name))
+
+    @functools.cached_property
+    def has_libc(self) -> bool:
+        """Whether gcc makes static programs with a C library of its own; it answers with a path when it finds the file."""
+        found = subprocess.run(["gcc", "-print-file-name=libc.a"], capture_output=True, text=True, timeout=60)
+        return os.path.isabs(found.stdout.strip())
+
+    @property
+    def gcc(self) -> str:
+        """The compiler with the host's own C library, for tests that are about that very library or its headers."""
+        gcc = self.command("gcc")
+        return gcc if self.has_libc else self.lacks("the host's C library", "libc6-dev")
+
+    @property
+    def cc(self) -> str:
+        """The compiler for any C program: $CC, which `scons test` sets to ours where the host has no C library."""
+        return self.command(os.environ["CC"]) if os.environ.get("CC") else self.gcc
+
 
 class Guests:
-    """Compiles tests/guests/NAME.c with the host's C library, once per test session."""
+    """Compiles tests/guests/NAME.c with the host's C library or, where there is none, with ours; once per test session."""
 
-    def __init__(self, folder: Path):
-        self.folder = folder
+    def __init__(self, folder: Path, host: Host):
+        self.folder, self.host = folder, host
 
     def __call__(self, name: str, *flags: str) -> Path:
         program = self.folder / name
         if not program.exists():
-            compiler = os.environ.get("CC", "cc")
-            if not shutil.which(compiler):
-                pytest.skip(f"no C compiler called {compiler}")
             done = subprocess.run(
-                [compiler, "-static", "-O1", "-g", "-pthread", "-Wall", *flags, str(GUESTS / f"{name}.c"),
+                [self.host.cc, "-static", "-O1", "-g", "-pthread", "-Wall", *flags, str(GUESTS / f"{name}.c"),
                  "-o", str(program)], capture_output=True, text=True, timeout=120)
             assert done.returncode == 0, done.stderr
         return program
 
 
 @pytest.fixture(scope="session")
-def guests(tmp_path_factory) -> Guests:
-    return Guests(tmp_path_factory.mktemp("guests"))
+def host() -> Host:
+    return Host()
+
+
+@pytest.fixture(scope="session")
+def guests(tmp_path_factory, host) -> Guests:
+    return Guests(tmp_path_factory.mktemp("guests"), host)
 
 
 @pytest.fixture(scope="session")

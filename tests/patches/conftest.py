@@ -1,7 +1,6 @@
 """musl's sources, as the recipe fetches them, with our series applied."""
 import subprocess
 import sys
-import tarfile
 from pathlib import Path
 
 import pytest
@@ -33,6 +32,6 @@ def archive(tmp_path_factory):
 @pytest.fixture(params=VERSIONS)
 def release(request, archive, tmp_path) -> Path:
     """The source folder of each release, as published."""
-    with tarfile.open(archive(request.param)) as tar:
-        tar.extractall(tmp_path, filter="data")
+    # Python 3.11.2, which Debian 12 has, knows no extraction filter yet; what is unpacked was verified.
+    subprocess.run(["tar", "--extract", "--file", archive(request.param), "--directory", tmp_path], check=True, timeout=60)
     return tmp_path / f"musl-{request.param}"

@@ -1,7 +1,6 @@
 """Compiling the NPB programs and small drivers of their parts with the host's compiler."""
 import json
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -34,7 +33,8 @@ class Declared:
     def __init__(self, benchmark: str):
         self.words = {}
         script = NPB / benchmark / "SConscript"
-        exec(compile(script.read_text(), str(script), "exec"), {"Import": lambda *names: None, "Split": str.split, "env": self})
+        names = {"Import": lambda *names: None, "Split": str.split, "env": self}
+        exec(compile(script.read_text(), str(script), "exec"), names)
 
     def App(self, name: str, sources: list[str], **words) -> None:    # noqa: N802: the build's name
         self.sources, self.words = sources, words
@@ -51,9 +51,8 @@ class Npb:
     tree = NPB
     solver = SOLVER
 
-    def __init__(self, folder: Path):
-        self.folder = folder
-        self.compiler = os.environ.get("CC", "cc")
+    def __init__(self, folder: Path, host):
+        self.folder, self.host = folder, host
 
     def facts(self, benchmark: str) -> dict:
         """What verification.json has about a benchmark."""
@@ -70,9 +69,7 @@ class Npb:
         program = self.folder / name / "program"
         if program.exists():
             return program
-        compiler = compiler or self.compiler
-        if not shutil.which(compiler):
-            pytest.skip(f"no C compiler called {compiler}")
+        compiler = self.host.command(compiler) if compiler else self.host.cc
         program.parent.mkdir(exist_ok=True)
         done = subprocess.run([compiler, *STRICT, *flags, f"-I{program.parent}", f"-I{NPB / 'common'}",
                                *(str(NPB / source) for source in sources), "-o", str(program), "-lm"],
@@ -128,5 +125,5 @@ class Npb:
 
 
 @pytest.fixture(scope="session")
-def npb(tmp_path_factory) -> Npb:
-    return Npb(tmp_path_factory.mktemp("npb"))
+def npb(tmp_path_factory, host) -> Npb:
+    return Npb(tmp_path_factory.mktemp("npb"), host)

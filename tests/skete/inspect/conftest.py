@@ -1,6 +1,5 @@
-"""Programs to look at, made by the host's compiler."""
+"""Programs to look at."""
 import os
-import shutil
 import subprocess
 
 import pytest
@@ -8,19 +7,29 @@ import pytest
 pytest.importorskip("elftools", reason="skete inspect is built on pyelftools")
 
 
-@pytest.fixture(scope="session")
-def compiled(tmp_path_factory):
+class Compiled:
     """``compiled(name, source, *flags)``: the path of a program; the source is name.c in its folder."""
-    gcc = shutil.which("gcc")
-    folder = tmp_path_factory.mktemp("programs")
 
-    def compile_(name, source, *flags):
-        if gcc is None:
-            pytest.skip("no gcc here")
+    def __init__(self, folder, compiler):
+        self.folder, self.compiler = folder, compiler
+
+    def __call__(self, name, source, *flags):
+        compiler, folder = self.compiler(), self.folder
         program = folder / "-".join([name, *(f.strip("-").replace(",", "_") for f in flags)])
         if not program.exists():
             (folder / f"{name}.c").write_text(source)
-            subprocess.run([gcc, *flags, "-o", str(program), f"{name}.c"], check=True, timeout=120, cwd=folder,
+            subprocess.run([compiler, *flags, "-o", str(program), f"{name}.c"], check=True, timeout=120, cwd=folder,
                            env=dict(os.environ, LC_ALL="C"))
         return str(program)
-    return compile_
+
+
+@pytest.fixture(scope="session")
+def compiled(tmp_path_factory, host):
+    """Programs with the host's own C library, which is not ours in what the inspection tells of it."""
+    return Compiled(tmp_path_factory.mktemp("programs"), lambda: host.gcc)
+
+
+@pytest.fixture(scope="session")
+def compiled_anyhow(tmp_path_factory, host):
+    """Programs whose C library is no matter."""
+    return Compiled(tmp_path_factory.mktemp("programs"), lambda: host.cc)

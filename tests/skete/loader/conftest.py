@@ -1,6 +1,5 @@
 """A small ELF writer, so that every broken image is built from a sound one and one change; and a C compiler."""
 import os
-import shutil
 import struct
 import subprocess
 
@@ -82,18 +81,16 @@ def linux(tmp_path):
 
 
 @pytest.fixture(scope="session")
-def compiled(tmp_path_factory):
-    """Compile C with the host's compiler: ``compiled(name, source, *flags)`` is the program's path."""
-    gcc = shutil.which("gcc")
+def compiled(tmp_path_factory, host):
+    """Compile C, with whatever C library: ``compiled(name, source, *flags)`` is the program's path."""
     folder = tmp_path_factory.mktemp("programs")
     made = {}
 
     def compile_(name, source, *flags):
-        if gcc is None:
-            pytest.skip("no gcc here")
         if name not in made:
             (folder / f"{name}.c").write_text(source)
-            subprocess.run([gcc, "-O1", "-g", *flags, "-o", str(folder / name), str(folder / f"{name}.c")],
+            compiler = host.command("gcc") if "-nostdlib" in flags else host.cc
+            subprocess.run([compiler, "-O1", "-g", *flags, "-o", str(folder / name), str(folder / f"{name}.c")],
                            check=True, timeout=120, env=dict(os.environ, LC_ALL="C"))
             made[name] = str(folder / name)
         return made[name]

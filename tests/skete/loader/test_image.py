@@ -3,7 +3,6 @@ import errno
 import mmap
 import os
 import random
-import shutil
 import tracemalloc
 
 import pytest
@@ -24,22 +23,20 @@ RUNS = 42
 # --- pyelftools as oracle
 
 PROGRAMS = {
-    "glibc": lambda compiled: compiled("static", HELLO, "-static"),
-    "glibc, static-pie": lambda compiled: compiled("static_pie", HELLO, "-static-pie"),
-    "glibc, 2 MiB pages": lambda compiled: compiled("huge", HELLO, "-static", "-Wl,-z,max-page-size=0x200000"),
-    "glibc, text and data in a page": lambda compiled: compiled("packed", HELLO, "-static", "-Wl,-z,noseparate-code"),
-    "busybox": lambda compiled: shutil.which("busybox"),
+    "static": lambda compiled, host: compiled("static", HELLO, "-static"),
+    "static-pie": lambda compiled, host: compiled("static_pie", HELLO, "-static-pie"),
+    "2 MiB pages": lambda compiled, host: compiled("huge", HELLO, "-static", "-Wl,-z,max-page-size=0x200000"),
+    "text and data in a page": lambda compiled, host: compiled("packed", HELLO, "-static", "-Wl,-z,noseparate-code"),
+    "busybox": lambda compiled, host: host.command("busybox"),
 }
 
 
 @pytest.fixture(params=PROGRAMS)
-def program(request, compiled):
-    path = PROGRAMS[request.param](compiled)
-    if path is None:
-        pytest.skip(f"no {request.param} here")
+def program(request, compiled, host):
+    path = PROGRAMS[request.param](compiled, host)
     with open(path, "rb") as f:
         if ELFFile(f).get_section_by_name(".interp"):
-            pytest.skip(f"{request.param} is dynamic here")
+            host.lacks(f"a static {request.param}", f"{request.param}-static")
     return path
 
 
@@ -91,12 +88,12 @@ def test_takes_an_mmap_without_copying_it(program):
 
 
 def test_a_bias_moves_a_pie_and_nothing_else(compiled):
-    with open(PROGRAMS["glibc, static-pie"](compiled), "rb") as f:
+    with open(compiled("static_pie", HELLO, "-static-pie"), "rb") as f:
         data = f.read()
     low, high = load(data, "p", bias=0x1000_0000), load(data, "p")
     assert low.start == low.bias == 0x1000_0000 and high.start == 0x5555_5555_4000
     assert high.entry - low.entry == high.brk - low.brk == high.phdr - low.phdr == high.bias - low.bias
-    with open(PROGRAMS["glibc"](compiled), "rb") as f:
+    with open(compiled("static", HELLO, "-static"), "rb") as f:
         assert load(f.read(), "p", bias=0x1000_0000).bias == 0
 
 
@@ -358,7 +355,7 @@ LIMIT = 1 << 20
 @settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_no_mutation_gets_more_than_a_load_error(compiled, data):
-    path = PROGRAMS[data.draw(st.sampled_from(["glibc", "glibc, static-pie"]))](compiled)
+    path = compiled(*data.draw(st.sampled_from([("static", HELLO, "-static"), ("static_pie", HELLO, "-static-pie")])))
     with open(path, "rb") as f:
         image = bytearray(f.read(os.stat(path).st_size))
     # Whole fields with values that tempt, or single bytes, in the two tables.
@@ -400,7 +397,7 @@ def mutated(image, seed):
 @pytest.mark.parametrize("seeds", [range(n, n + 20) for n in range(0, 100, 20)], ids=lambda seeds: f"from {seeds[0]}")
 def test_refuses_nothing_that_linux_runs(compiled, linux, seeds):
     """And takes nothing that execve(2) refuses. What we refuse on purpose is in BROKEN, as LINUX_RUNS."""
-    with open(PROGRAMS["glibc"](compiled), "rb") as f:
+    with open(compiled("static", HELLO, "-static"), "rb") as f:
         sound = f.read()
     for seed in seeds:
         data = mutated(sound, seed)

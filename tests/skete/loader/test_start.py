@@ -1,7 +1,6 @@
 """The first stack, byte for byte against the one that Linux built for the same program."""
 import errno
 import os
-import shutil
 import struct
 import subprocess
 
@@ -53,15 +52,14 @@ class Parsed:
 
 
 @pytest.fixture
-def native(compiled):
+def native(compiled, host):
     """Run the dump natively without randomisation, where that is allowed; its stack."""
     program = compiled("dump", DUMP, *RAW)
-    if shutil.which("setarch") is None:
-        pytest.skip("no setarch here")
+    setarch = host.command("setarch")
 
     def run(argv, envp):
         # setarch passes on the environment and names the program by its path; argv[0] is that path.
-        done = subprocess.run([shutil.which("setarch"), "-R", program, *argv], env=envp, stdout=subprocess.PIPE,
+        done = subprocess.run([setarch, "-R", program, *argv], env=envp, stdout=subprocess.PIPE,
                               stderr=subprocess.PIPE, timeout=10)
         if done.returncode:
             pytest.skip(f"setarch -R: {done.stderr.decode()}")

@@ -71,6 +71,6 @@ def test_arrays_of_later_benchmarks(npb, tmp_path):
                     'npb_ranks[1] == 4294967296 && NPB_PAIR_SX == -3247.83465203474 && NPB_SEED == 314159265 && '
                     'npb_k[1] == 3 && NPB_N == 8); }\n')
     program = tmp_path / "main"
-    subprocess.run([npb.compiler, "-std=c99", "-Wall", "-Wextra", "-pedantic", "-Werror", str(main), "-o", str(program)],
+    subprocess.run([npb.host.cc, "-std=c99", "-Wall", "-Wextra", "-pedantic", "-Werror", str(main), "-o", str(program)],
                    check=True, timeout=60)
     assert subprocess.run([str(program)], timeout=60).returncode == 0

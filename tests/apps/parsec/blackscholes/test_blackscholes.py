@@ -17,9 +17,9 @@ def folder(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def program(folder):
+def program(folder, host):
     target = folder / "blackscholes"
-    done = subprocess.run(["cc", *STRICT, "-o", target, *sorted(APP.glob("*.c")), "-lm", "-pthread"], capture_output=True,
+    done = subprocess.run([host.cc, *STRICT, "-o", target, *sorted(APP.glob("*.c")), "-lm", "-pthread"], capture_output=True,
                           text=True, timeout=60)
     assert done.returncode == 0 and not done.stderr, done.stderr
     return target
