@@ -17,7 +17,7 @@ from skete.kernel.outcome import SIGNAL, Wait
 from skete.kernel.row import ADDR, I32, Row
 from skete.kernel.timespec import FOREVER_NS, read_timespec, write_timespec
 
-__all__ = ["ROWS", "process_cpu_ns", "task_cpu_ns"]
+__all__ = ["ROWS", "process_cpu_ns", "rusage", "task_cpu_ns"]
 
 _PAIR = Struct("<qq").pack
 #: RUSAGE_*: getrusage(2)
@@ -34,7 +34,7 @@ def process_cpu_ns(process) -> int:
     """CPU time of all threads of a process, those that have ended included."""
     measure = getattr(process.space, "cpu_ns", None)
     if measure is not None:
-        return measure()
+        return process.before_ns + measure()
     if any(hasattr(task.vcpu, "cpu_ns") for task in process.tasks.values()):
         return process.cpu_ns + sum(map(task_cpu_ns, process.tasks.values()))
     return monotonic_ns() - process.started_ns
@@ -174,7 +174,8 @@ def times(task, addr: int) -> int:
     """times(2): write CPU times in 1/100 s; return a clock in that unit. EFAULT"""
     tick_ns = NSEC_PER_SEC // USER_HZ
     if addr:
-        task.mm.write(addr, Struct("<4q").pack(process_cpu_ns(task.process) // tick_ns, 0, 0, 0))
+        task.mm.write(addr, Struct("<4q").pack(process_cpu_ns(task.process) // tick_ns, 0,
+                                                task.process.children_ns // tick_ns, 0))
     return monotonic_ns() // tick_ns
 
 
@@ -185,12 +186,16 @@ def getrusage(task, who: int, addr: int) -> int:
     elif who == _THREAD:
         ns = task_cpu_ns(task)
     elif who == _CHILDREN:
-        ns = 0
+        ns = task.process.children_ns
     else:
         raise OSError(EINVAL, f"who {who}")
-    peak_kib = 0 if who == _CHILDREN else task.mm.peak >> 10
-    task.mm.write(addr, Struct("<16q").pack(ns // NSEC_PER_SEC, ns % NSEC_PER_SEC // 1000, 0, 0, peak_kib, *(0,) * 11))
+    task.mm.write(addr, rusage(ns, task.process.children_peak if who == _CHILDREN else task.mm.peak))
     return 0
+
+
+def rusage(ns: int, peak: int) -> bytes:
+    """struct rusage: CPU time in ns, the largest size in bytes."""
+    return Struct("<16q").pack(ns // NSEC_PER_SEC, ns % NSEC_PER_SEC // 1000, 0, 0, peak >> 10, *(0,) * 11)
 
 
 ROWS = (

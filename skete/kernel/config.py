@@ -13,6 +13,7 @@ class Config:
     uid, gid, groups: the guest's identity, 1000, 1000 and none. Not the host user's: what a guest prints does not
         depend on who runs it. It decides nothing on the host, where only what was mounted can be reached.
     hostname, domainname: bytes, for uname(2)
+    processes: how many there may be at once, zombies included
     first_pid: the number of the first process; 1 would make programs think they are init
     auxv: {AT_*: value} from the engine where the guest's processor is not the host's, else None
     random: n -> n bytes; replaceable for a run that must repeat
@@ -20,10 +21,10 @@ class Config:
 
     def __init__(self, memory: int | None = None, uid: int = 1000, gid: int = 1000, groups: tuple = (),
                  hostname: bytes = b"skete", domainname: bytes = b"(none)", first_pid: int = 1000,
-                 auxv: dict | None = None, random=os.urandom):
+                 auxv: dict | None = None, random=os.urandom, processes: int = 512,
         self.memory, self.uid, self.gid, self.groups = memory, uid, gid, tuple(groups)
         self.hostname, self.domainname, self.first_pid = hostname, domainname, first_pid
-        self.auxv, self.random = auxv, random
+        self.auxv, self.random, self.processes = auxv, random, processes
 
     @staticmethod
     def physical() -> int:

@@ -53,7 +53,7 @@ def deliver(task, trap, result):
             observer.signalled(task, signo, info)
         if action.handler == SIG_DFL:
             if bit(signo) & STOPS_BY_DEFAULT:
-                return _stop(process, result)
+                return _stop(process, result, signo)
             exits.end_process(process, ("signalled", signo))
             return None
         if not _handle(task, info, action, trap, result):
@@ -113,8 +113,10 @@ def _executed_syscall(task, rip: int) -> bool:
         return False
 
 
-def _stop(process, result):
+def _stop(process, result, signo: int):
     process.signals.stopped = True
+    from skete.kernel.children import stopped
+    stopped(process, signo)
     for task in process.tasks.values():
         task.notify = True
         if task.call is None and task is not task.kernel.current:

@@ -1,7 +1,7 @@
 """The end of a thread, and of a process."""
 from __future__ import annotations
 
-__all__ = ["died", "end_process", "end_thread"]
+__all__ = ["died", "end_process", "end_thread", "leave_memory"]
 
 
 def end_thread(task, code: int) -> None:
@@ -32,11 +32,14 @@ def end_process(process, status: tuple) -> None:
     """End every thread. status: ("exited", code) or ("signalled", signo). What it held is given back."""
     if process.status is not None:
         return
-    kernel = process.kernel
+    kernel, mm = process.kernel, process.mm
     process.status = status
     process.space.kill()
+    others = len(kernel.processes) > 1
     for task in list(process.tasks.values()):
         task.dead = True
+        if others and (task.robust_list or mm.users > 1):
+            _release(task)      # others share memory with it, or may do so
         kernel.scheduler.forget(task)
         call, task.call = task.call, None
         if call is not None:
@@ -51,11 +54,29 @@ def end_process(process, status: tuple) -> None:
     if process.files is not None:
         process.files.close_all()
     del kernel.processes[process.pid]
-    if kernel.processes:
-        process.mm.clear()      # the last one's frames go with the engine
-    process.mm.close()
+    leave_memory(process)
     if process is kernel.first:
         kernel.status = status
+        return
+    from skete.kernel import children
+    if process.fs is not None:
+        process.fs.close()
+    if process.program is not None:
+        process.program.drop()
+    children.release(process)
+    children.ended(process)
+
+
+def leave_memory(process) -> None:
+    """The process does not use its memory any more; whoever is the last to do so gives it back."""
+    mm = process.mm
+    if mm.users > 1:
+        from skete.kernel.mm_fork import leave
+        leave(mm, process.space)
+        return
+    if process.kernel.processes:
+        mm.clear()              # the last one's frames go with the engine
+    mm.close()
 
 
 def died(kernel, space, trap) -> None:

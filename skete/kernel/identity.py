@@ -1,4 +1,4 @@
-"""Who the guest is: process and user ids, groups, sessions, capabilities.
+"""Who the guest is: process and user ids, groups, capabilities.
 
 The identity is configured (skete.kernel.config) and has no power on the host, where only what was mounted can be
 reached. An id can be set to what it is already, as for any user without capabilities.
@@ -123,56 +123,6 @@ def setgroups(task, size: int, addr: int) -> int:
     raise OSError(EPERM, "CAP_SETGID")
 
 
-def _process(task, pid: int):
-    if not pid:
-        return task.process
-    process = task.kernel.processes.get(pid)
-    if process is None:
-        raise OSError(ESRCH, f"no process {pid}")
-    return process
-
-
-def getpgid(task, pid: int) -> int:
-    """getpgid(2). ESRCH"""
-    return _process(task, pid).pgid
-
-
-def getpgrp(task) -> int:
-    """getpgrp(2)."""
-    return task.process.pgid
-
-
-def getsid(task, pid: int) -> int:
-    """getsid(2). ESRCH"""
-    return _process(task, pid).sid
-
-
-def setpgid(task, pid: int, group: int) -> int:
-    """setpgid(2): a group of one's own, or one of the session. EINVAL EPERM ESRCH"""
-    if group < 0:
-        raise OSError(EINVAL, f"group {group}")
-    process = _process(task, pid)
-    group = group or process.pid
-    if process is not task.process and process.parent is not task.process:
-        raise OSError(ESRCH, f"{process} is no child")
-    if process.sid == process.pid or process.sid != task.process.sid:
-        raise OSError(EPERM, "a session leader, or of another session")
-    if group != process.pid and not any(p.pgid == group and p.sid == process.sid
-                                        for p in task.kernel.processes.values()):
-        raise OSError(EPERM, f"no group {group} in this session")
-    process.pgid = group
-    return 0
-
-
-def setsid(task) -> int:
-    """setsid(2): a session of one's own. EPERM for a group leader"""
-    process = task.process
-    if any(p.pgid == process.pid for p in task.kernel.processes.values()):
-        raise OSError(EPERM, "leads a group already")
-    process.pgid = process.sid = process.pid
-    return process.sid
-
-
 def _capabilities(task, header: int) -> int:
     """How many words of data a header's version has; 0 for an unknown one, which is corrected. EINVAL EFAULT"""
     version = task.mm.read_u32(header)
@@ -220,8 +170,6 @@ ROWS = (
     Row(117, setresuid, (U32, U32, U32), "one's own id only"), Row(118, getresuid, (ADDR, ADDR, ADDR)),
     Row(119, setresgid, (U32, U32, U32), "one's own id only"), Row(120, getresgid, (ADDR, ADDR, ADDR)),
     Row(122, setfsuid, (U32,)), Row(123, setfsgid, (U32,)),
-    Row(109, setpgid, (I32, I32)), Row(111, getpgrp), Row(121, getpgid, (I32,)),
-    Row(112, setsid), Row(124, getsid, (I32,)),
     Row(125, capget, (ADDR, ADDR), "there are no capabilities"),
     Row(126, capset, (ADDR, ADDR), "only the empty set"),
 )

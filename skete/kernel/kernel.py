@@ -30,12 +30,17 @@ from skete.kernel.task import Task
 __all__ = ["Kernel"]
 
 _Generator = type((lambda: (yield))())
+#: SIGINT SIGQUIT SIGWINCH: what a terminal sends to its foreground process group
+_TERMINAL = (2, 3, 28)
+#: execve, execveat: they set all registers, and have a result all the same
+_EXECUTES = (59, 322)
 
 
 class Kernel:
     """Pure state plus host calls; knows of its engine only what skete/engine.py says.
 
-    processes: {pid: Process};  tasks: {vcpu: Task}, living threads;  current: the task being served, or None
+    processes: {pid: Process}, living ones;  zombies: {pid: Process} that nobody has waited for
+    tasks: {vcpu: Task}, living threads;  current: the task being served, or None
     status: None while the first process lives, then ("exited", code) or ("signalled", signo)
     unserved: {nr: calls answered ENOSYS for want of a row}; see service.count
     observers: told of every call and signal; skete.observe.observer.Observer says what each method gets
@@ -48,6 +53,7 @@ class Kernel:
         self.scheduler = Scheduler()
         self.frames = Frames(0, len(engine.ram) & -4096, engine.discard)
         self.processes = {}
+        self.zombies = {}
         self.tasks = {}
         self.current = None
         self.first = None
@@ -63,11 +69,14 @@ class Kernel:
 
     # a process to begin with
 
-    def start(self, image, argv: list, envp: list, files=None, fs=None, exe: bytes | None = None) -> Task:
+    def start(self, image, argv: list, envp: list, files=None, fs=None, exe: bytes | None = None, program=None,
+              interp=None) -> Task:
         """Make a process that executes ``image`` (skete.loader.load) and let it run.
 
         argv, envp: lists of bytes;  files, fs: its descriptor table and view of the file system
         exe: the path it was started by, for AT_EXECFN; argv[0] when None.  OSError: ENOMEM E2BIG
+        program: a Description of the program's file, for /proc/self/exe; this takes it over
+        interp: the Image of the interpreter that a dynamic program names
         """
         self.scheduler.open()
         space = self.engine.space()
@@ -77,8 +86,9 @@ class Kernel:
         process.started_ns = monotonic_ns()
         process.exe = exe if exe is not None else argv[0] if argv else b""
         process.argv, process.envp = list(argv), list(envp)
-        sp = self._load(mm, image, process)
-        vcpu = space.vcpu(Regs(rip=image.entry, rsp=sp, eflags=0x202))
+        process.program = program.hold() if program is not None else None
+        sp = self.load(mm, image, process, interp)
+        vcpu = space.vcpu(Regs(rip=(interp or image).entry, rsp=sp, eflags=0x202))
         task = self.add(process, vcpu, process.exe.rpartition(b"/")[2][:15], process.pid)
         self.processes[process.pid] = process
         if self.first is None:
@@ -88,35 +98,51 @@ class Kernel:
         vcpu.resume()
         return task
 
-    def _load(self, mm: Mm, image, process) -> int:
-        """Map a program and its stack; the stack pointer it begins with."""
+    def load(self, mm: Mm, image, process, interp=None) -> int:
+        """Map a program, its interpreter and its stack; the stack pointer it begins with. ENOMEM E2BIG"""
         from skete.loader import host_auxv, stack
         config = self.config
-        for m in image.mappings:
-            mm.remove(m.start, m.length)
-            mm.add(m.start, m.length, m.prot, name=image.name if m.offset is not None else "", top=False)
-            if len(m.content):
-                at = mm.vmas.at(m.start).delta + m.start
-                mm.ram[at:at + len(m.content)] = m.content
+        for part in (image, interp) if interp is not None else (image,):
+            for m in part.mappings:
+                mm.remove(m.start, m.length)
+                mm.add(m.start, m.length, m.prot, name=part.name if m.offset is not None else "", top=False)
+                if len(m.content):
+                    at = mm.vmas.at(m.start).delta + m.start
+                    mm.ram[at:at + len(m.content)] = m.content
         mm.brk_start = mm.brk = image.brk
         start = stack(image, process.argv, process.envp, host=config.auxv or host_auxv(), random=config.random(16),
                       execfn=process.exe, ids=(config.uid, config.uid, config.gid, config.gid),
-                      top=STACK_TOP, size=STACK_SIZE)
+                      base=interp.bias if interp is not None else 0, top=STACK_TOP, size=STACK_SIZE)
         mm.add(STACK_TOP - STACK_SIZE, STACK_SIZE, 7 if image.exec_stack else 3, name="[stack]")
         mm.write(start.sp, start.data)
         process.auxv, process.bias, process.envp_at = start.auxv, image.bias, start.sp + 8 * (len(process.argv) + 2)
         return start.sp
 
     def signal(self, signo: int) -> None:
-        """A signal from outside (the terminal) for the first process."""
-        if self.first is not None:
-            pending.send_process(self.first, SigInfo(signo))
+        """A signal from outside: what the terminal sends is for the foreground group, all else for the first
+        process."""
+        first = self.first
+        if first is None:
+            return
+        targets = [first]
+        if signo in _TERMINAL and len(self.processes) > 1:
+            terminal = first.fs.namespace.terminal if first.fs is not None else None
+            group = terminal.foreground if terminal is not None else 0
+            targets = [p for p in self.processes.values() if p.pgid == (group or first.pgid)]
+        for process in targets:
+            pending.send_process(process, SigInfo(signo))
 
     def close(self) -> None:
         """Close what is open on the host. The engine may be closed already."""
         for process in self.processes.values():
             if process.files is not None:
                 process.files.close_all()
+            if process.fs is not None and process is not self.first:
+                process.fs.close()
+            if process.program is not None and process is not self.first:
+                process.program.drop()
+        if self.first is not None and self.first.program is not None:
+            self.first.program.drop()
         self.processes.clear()
         if self.net is not None:
             self.net.close()
@@ -227,7 +253,7 @@ class Kernel:
             trap, task.again = task.again, None
             return self._return(task, trap, Restart)
         if self.observers and trap is not None and not told and result is not Restart:
-            self._left(task, trap, None if result is KEEP else result)
+            self._left(task, trap, result if result is not KEEP else 0 if trap.nr in _EXECUTES else None)
         self._return(task, trap, result)
 
     def _left(self, task: Task, trap: Syscall, result) -> None:

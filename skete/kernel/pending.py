@@ -161,6 +161,9 @@ def _send(process, info: SigInfo, tasks, pending: Pending) -> None:
         if shared.stopped:
             shared.stopped = False
             shared.stop_queue.wake()
+            if signo == SIGCONT:
+                from skete.kernel.children import continued
+                continued(process)
     target = None
     for task in tasks:
         if not task.signals.mask & flag or task.signals.waiting & flag or flag & UNBLOCKABLE:

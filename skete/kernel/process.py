@@ -1,6 +1,9 @@
 """A process as the kernel sees it: what its threads share."""
 from __future__ import annotations
 
+from skete.abi.signal import SIGCHLD
+from skete.kernel.scheduler import Queue
+
 __all__ = ["Process"]
 
 
@@ -11,6 +14,10 @@ class Process:
     mm, files, fs: shared by all its threads;  tasks: {tid: Task}, living threads
     exe: bytes, the program's path;  argv, envp: lists of bytes
     auxv: bytes; envp_at: address of the first environment pointer; bias: where a position-independent exe was put
+    program: the Description of the program's file, which /proc/PID/exe opens, or None
+    children: {pid: Process}, living and zombies;  child_queue: who waits for them;  exit_signal: to its parent
+    borrowed: a Queue while it lives in its parent's memory (vfork) and the parent waits there, else None
+    stop_report: the signal that has stopped it, until a wait(2) has told;  went_on: SIGCONT has, likewise
     fault: (Fault, rip) of the instruction that faulted last, or None
     status: None while it lives, then ("exited", code) or ("signalled", signo)
     """
@@ -22,6 +29,13 @@ class Process:
         self.ppid = parent.pid if parent else 0
         self.pgid = self.sid = pid
         self.tasks = {}
+        self.program = None
+        self.children = {}
+        self.child_queue = Queue()
+        self.exit_signal = SIGCHLD
+        self.borrowed = None
+        self.stop_report, self.went_on = 0, False
+        self.has_executed = False   # another program, since it was forked
         self.exe, self.argv, self.envp = b"", [], []
         self.auxv, self.envp_at, self.bias = b"", 0, 0
         self.fault = None
@@ -34,6 +48,9 @@ class Process:
         self.auxv = b""
         self.started_ns = 0
         self.cpu_ns = 0             # used by threads that have ended
+        self.before_ns = 0          # used in address spaces it has left (execve of a program with threads)
+        self.children_ns = self.children_peak = 0   # used by children that were waited for; the largest, in bytes
+        self.pidfds = None          # host descriptors to tell of its end: skete.kernel.pidfd
 
     def __repr__(self):
         return f"Process({self.pid})"

@@ -153,8 +153,8 @@ def kill(task, pid: int, signo: int) -> int:
         # Everybody but oneself and init.
         targets = [p for p in kernel.processes.values() if p is not process and p.pid != 1]
     else:
-        group = -pid if pid else process.pgid
-        targets = [p for p in kernel.processes.values() if p.pgid == group]
+        from skete.kernel.children import members
+        targets = members(kernel, -pid if pid else process.pgid)
     if not targets:
         raise OSError(ESRCH, f"nobody is {pid}")
     if not 0 <= signo <= NSIG:
@@ -167,7 +167,7 @@ def kill(task, pid: int, signo: int) -> int:
 
 def _process_of(kernel, pid: int):
     """The process with this number, or with a thread of this number, as kill(2) takes it. ESRCH"""
-    process = kernel.processes.get(pid)
+    process = kernel.processes.get(pid) or kernel.zombies.get(pid)
     if process is not None:
         return process
     for process in kernel.processes.values():

@@ -1,29 +1,23 @@
-"""Threads begin and end: clone(2), exit(2), exit_group(2), set_tid_address(2), robust lists, arch_prctl(2)."""
+"""Threads begin and end: clone(2)'s half of threads, exit(2), exit_group(2), set_tid_address(2), robust lists, arch_prctl(2)."""
 from __future__ import annotations
 
 from errno import EINVAL, ENOSYS, EPERM, ESRCH
 
 from skete.abi.futex import ROBUST_LIST_HEAD_SIZE
 from skete.abi.sched import (ARCH_GET_FS, ARCH_GET_GS, ARCH_SET_FS, ARCH_SET_GS, CLONE_CHILD_CLEARTID,
-                             CLONE_CHILD_SETTID, CLONE_FILES, CLONE_FS, CLONE_NAMESPACES, CLONE_NEWNS, CLONE_NEWUSER,
-                             CLONE_PARENT_SETTID, CLONE_PIDFD, CLONE_SETTLS, CLONE_SIGHAND, CLONE_THREAD, CLONE_VM)
+                             CLONE_CHILD_SETTID, CLONE_OF_A_THREAD, CLONE_PARENT_SETTID, CLONE_SETTLS)
 from skete.kernel import exits
 from skete.kernel.outcome import GONE
 from skete.kernel.service import count
-from skete.kernel.row import ADDR, I32, SIZE, U64, Row
+from skete.kernel.row import ADDR, I32, SIZE, Row
 
-__all__ = ["ROWS"]
+__all__ = ["ROWS", "put_tid", "start_thread"]
 
-_SHARED = CLONE_VM | CLONE_SIGHAND | CLONE_THREAD | CLONE_FS | CLONE_FILES
-
-
-def clone(task, flags: int, stack: int, parent_tid: int, child_tid: int, tls: int) -> int:
-    """clone(2), the raw call of x86-64: start a thread. Returns its tid. EINVAL EPERM EAGAIN EFAULT; ENOSYS for a
-    process"""
-    _check(flags)
-    if flags & _SHARED != _SHARED:
+def start_thread(task, flags: int, stack: int, parent_tid: int, child_tid: int, tls: int) -> int:
+    """clone(2) with CLONE_THREAD. Returns the new thread's tid. EPERM EAGAIN; ENOSYS for one with files of its own"""
+    if flags & CLONE_OF_A_THREAD != CLONE_OF_A_THREAD:
         count(task.kernel, 56)
-        raise OSError(ENOSYS, "new processes, and threads with files of their own, are not served")
+        raise OSError(ENOSYS, "threads with files of their own are not served")
     if flags & CLONE_SETTLS and tls >= task.mm.high:
         raise OSError(EPERM, f"thread pointer {tls:#x}")
     kernel, process, vcpu = task.kernel, task.process, task.vcpu
@@ -40,30 +34,13 @@ def clone(task, flags: int, stack: int, parent_tid: int, child_tid: int, tls: in
         thread.clear_child_tid = child_tid
     # Linux ignores a bad address in both: the thread exists by now.
     if flags & CLONE_PARENT_SETTID:
-        _put_tid(task, parent_tid, tid)
+        put_tid(task, parent_tid, tid)
     if flags & CLONE_CHILD_SETTID:
-        _put_tid(task, child_tid, tid)
+        put_tid(task, child_tid, tid)
     return tid
 
 
-def clone3(task, args: int, size: int) -> int:
-    """clone3(2): ENOSYS, as a kernel before 5.3; every libc then uses clone(2)."""
-    raise OSError(ENOSYS, "clone3")
-
-
-def _check(flags: int) -> None:
-    """The combinations that copy_process() refuses. EINVAL EPERM"""
-    if flags & CLONE_SIGHAND and not flags & CLONE_VM or flags & CLONE_THREAD and not flags & CLONE_SIGHAND \
-            or flags & CLONE_FS and flags & (CLONE_NEWNS | CLONE_NEWUSER) \
-            or flags & CLONE_PIDFD and flags & (CLONE_THREAD | CLONE_PARENT_SETTID):
-        raise OSError(EINVAL, f"flags {flags:#x}")
-    if flags & CLONE_THREAD and flags & CLONE_NEWUSER:
-        raise OSError(EINVAL, f"flags {flags:#x}")
-    if flags & CLONE_NAMESPACES:
-        raise OSError(EPERM, "namespaces need CAP_SYS_ADMIN")
-
-
-def _put_tid(task, addr: int, tid: int) -> None:
+def put_tid(task, addr: int, tid: int) -> None:
     try:
         task.mm.write_u32(addr, tid)
     except OSError:
@@ -133,12 +110,10 @@ def arch_prctl(task, code: int, addr: int) -> int:
 
 
 ROWS = (
-    Row(56, clone, (U64, ADDR, ADDR, ADDR, ADDR), "threads only: a new process is ENOSYS; namespaces: EPERM"),
     Row(60, exit, (I32,)),
     Row(158, arch_prctl, (I32, ADDR), "FS and GS base; the rest is EINVAL, as on a processor without it"),
     Row(218, set_tid_address, (ADDR,)),
     Row(231, exit_group, (I32,)),
     Row(273, set_robust_list, (ADDR, SIZE)),
-    Row(435, clone3, (ADDR, SIZE), "ENOSYS: a libc falls back to clone", refused=True),
     Row(274, get_robust_list, (I32, ADDR, ADDR), "threads of the same process"),
 )

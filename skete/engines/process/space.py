@@ -146,17 +146,16 @@ class ProcessSpace(AddressSpace):
         if self.releasing is not None:
             self.held.append(vcpu)
             return False
-        if self.threads > 1:
-            gone = [order for order in changes if order[0] == _NR_MUNMAP]
-            if gone:
-                self._revoke(vcpu, gone)
-                if not vcpu.ended:
-                    self.releasing = vcpu
+        if not vcpu.ended and any(order[0] == _NR_MUNMAP for order in changes) and self.threads > 1:
+            self.releasing = vcpu
         return True
 
-    def _revoke(self, vcpu: ProcessVcpu, gone: list) -> None:
-        """What is unmapped may be another process's frames soon: a thread that was ordered to map it there and has
-        not done so must not do so any more."""
+    def revoke(self, vcpu: ProcessVcpu, changes: list) -> None:
+        """These come after all that other threads have been told. What is unmapped may be another process's frames
+        soon: whoever was ordered to map it there and has not done so must not do so any more."""
+        gone = [order for order in changes if order[0] == _NR_MUNMAP]
+        if not gone:
+            return
         for other in self.vcpus:
             if other is None or other is vcpu or not (other.expected or other.waiting):
                 continue

@@ -111,6 +111,8 @@ class ProcessVcpu(Vcpu):
     def resume(self, result: int | None = None) -> None:
         changes = self.space.orders
         if self.orders or changes:
+            if changes and self.space.threads > 1:
+                self.space.revoke(self, changes)
             self.waiting = changes + self.orders
             self.space.orders = []
             self.orders = []

@@ -1,0 +1,5 @@
+"""wait(2): linux/wait.h; struct rusage and the status word."""
+
+WNOHANG, WUNTRACED, WSTOPPED, WEXITED, WCONTINUED, WNOWAIT = 1, 2, 2, 4, 8, 0x0100_0000
+WNOTHREAD, WALL, WCLONE = 0x2000_0000, 0x4000_0000, 0x8000_0000
+P_ALL, P_PID, P_PGID, P_PIDFD = 0, 1, 2, 3
