@@ -108,7 +108,8 @@ static void checkpoints(struct run *run, struct team *team, int steps)
 		}
 	printf(" drawn %lld state %llu triples %lld elements %lld\n", (long long)a->drawn, (unsigned long long)a->state,
 		(long long)a->triples, (long long)a->row[a->n]);
-	printf(" sum %.16e trace %.16e absolute %.16e squares %.16e first %.16e\n", sum, trace, absolute, squares, a->value[0]);
+	printf(" sum %.16e trace %.16e absolute %.16e squares %.16e first %.16e\n", sum, trace, absolute, squares,
+		a->value[0]);
 	run->iterations = steps;
 	team_run(team, work, run);
 }

@@ -93,7 +93,8 @@ static void transform_rows(const struct plan *plan, double *rows, size_t row, in
 }
 
 /* Lines in x and y of the member's planes. */
-static void transform_planes(const struct transform *t, const struct member *me, struct field *f, int inverse, double *scratch)
+static void transform_planes(const struct transform *t, const struct member *me, struct field *f, int inverse,
+	double *scratch)
 {
 	double *a = scratch, *b = scratch + buffer(t);
 	long from, to;

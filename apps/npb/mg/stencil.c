@@ -94,7 +94,8 @@ static void residual_lines(const struct rows *at, const double *restrict v)
 	const double *restrict f = grid_row(at->f, at->k, at->j);
 	const double *restrict before = grid_row(at->f, at->k, at->j - 1), *restrict after = grid_row(at->f, at->k, at->j + 1);
 	const double *restrict pair0 = at->pair[0], *restrict pair1 = at->pair[1];
-	const double *restrict below = grid_row(at->f, at->k - 1, at->j + 1), *restrict above = grid_row(at->f, at->k + 1, at->j + 1);
+	const double *restrict below = grid_row(at->f, at->k - 1, at->j + 1);
+	const double *restrict above = grid_row(at->f, at->k + 1, at->j + 1);
 	double *restrict pair2 = at->pair[2];
 	double *restrict own = at->own, *restrict beside = at->beside;
 	int n = at->f->n;
@@ -136,7 +137,8 @@ static inline void operator_lines(const struct rows *at, const struct weights *w
 	const double *restrict f = grid_row(at->f, at->k, at->j);
 	const double *restrict before = grid_row(at->f, at->k, at->j - 1), *restrict after = grid_row(at->f, at->k, at->j + 1);
 	const double *restrict pair0 = at->pair[0], *restrict pair1 = at->pair[1];
-	const double *restrict below = grid_row(at->f, at->k - 1, at->j + 1), *restrict above = grid_row(at->f, at->k + 1, at->j + 1);
+	const double *restrict below = grid_row(at->f, at->k - 1, at->j + 1);
+	const double *restrict above = grid_row(at->f, at->k + 1, at->j + 1);
 	double *restrict pair2 = at->pair[2];
 	double *restrict own = at->own, *restrict beside = at->beside;
 	int n = at->f->n;

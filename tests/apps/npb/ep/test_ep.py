@@ -10,7 +10,8 @@ COUNTS = r"^ q\[\d\] (\d+)$"
 def tally(done):
     """The sums and counts that a run prints."""
     sums = {name: float(value) for name, value in re.findall(SUMS, done.stdout, re.M)}
-    return sums, list(map(int, re.findall(COUNTS, done.stdout, re.M))), int(re.search(r"gaussian pairs (\d+)", done.stdout)[1])
+    counts = [int(count) for count in re.findall(COUNTS, done.stdout, re.M)]
+    return sums, counts, int(re.search(r"gaussian pairs (\d+)", done.stdout)[1])
 
 
 @pytest.mark.parametrize("width", ["sse2", "avx2", "avx512"])
@@ -22,7 +23,8 @@ def test_first_batch(npb, width):
 
 
 @pytest.mark.parametrize("letter, width, threads", [
-    ("S", "sse2", 1), ("S", "avx2", 1), ("S", "avx512", 1), ("S", "sse2", 2), ("S", "sse2", 4), ("S", "sse2", 3), ("W", "sse2", 2)])
+    ("S", "sse2", 1), ("S", "avx2", 1), ("S", "avx512", 1), ("S", "sse2", 2), ("S", "sse2", 3), ("S", "sse2", 4),
+    ("W", "sse2", 2)])
 def test_a_class_verifies_and_counts_exactly(npb, letter, width, threads):
     done = npb.run(npb.benchmark("ep", letter, width), "-t", str(threads))
     facts = npb.facts("ep")["classes"][letter]
@@ -39,7 +41,8 @@ def test_a_class_verifies_and_counts_exactly(npb, letter, width, threads):
 @pytest.mark.parametrize("name", ["sx", "sy"])
 def test_a_reference_that_is_a_little_off_fails(npb, name):
     def spoilt(text):
-        return re.sub(rf"(?m)(#define NPB_{name.upper()}) (\S+)$", lambda m: f"{m[1]} {float(m[2]) * (1 + 3e-8)!r}", text)
+        line = rf"(?m)(#define NPB_{name.upper()}) (\S+)$"
+        return re.sub(line, lambda m: f"{m[1]} {float(m[2]) * (1 + 3e-8)!r}", text)
     spoilt.__name__ = f"spoilt_{name}"
     done = npb.run(npb.benchmark("ep", "S", change=spoilt))
     assert done.returncode == 1 and npb.block(done)["Verification"] == "UNSUCCESSFUL"
