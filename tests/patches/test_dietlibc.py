@@ -8,7 +8,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import tarfile
 import tomllib
 from pathlib import Path
 
@@ -36,8 +35,8 @@ def pristine(tmp_path_factory) -> Path:
                cwd=TREE / "site_scons")
     if done.returncode:
         pytest.skip(f"dietlibc is not to be had: {done.stderr}")
-    with tarfile.open(folder / "archive") as tar:
-        tar.extractall(folder, filter="data")
+    # Python 3.11.2, which Debian 12 has, knows no extraction filter yet; what is unpacked was verified.
+    run("tar", "--extract", "--file", folder / "archive", "--directory", folder).check_returncode()
     return folder / f"dietlibc-{VERSION}"
 
 
