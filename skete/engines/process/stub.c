@@ -218,6 +218,10 @@ enum {
 	ARCH_X86_64 = 0xc000003e,
 };
 
+/* The upper half of the descriptor argument when the channel is used: the host
+ * ignores it, and no program's own sendmsg(3, ...) looks like that. */
+#define CHANNEL_MARK 0x736b6574
+
 /* The one rule that looks at no instruction: sendmsg on FD_CHANNEL may pass,
  * because the listener's own descriptor must get out and only exists when the
  * filter does. The monitor orders that descriptor closed before guest code
@@ -239,9 +243,11 @@ static long install(void)
 		{ EQUAL, 0, 1, NR_rt_sigreturn },
 		{ RETURN, 0, 0, RET_ALLOW },
 		{ LOAD, 0, 0, DATA_NR },
-		{ EQUAL, 0, 3, NR_sendmsg },
+		{ EQUAL, 0, 5, NR_sendmsg },
 		{ LOAD, 0, 0, DATA_ARG0 },
-		{ EQUAL, 0, 1, FD_CHANNEL },
+		{ EQUAL, 0, 3, FD_CHANNEL },
+		{ LOAD, 0, 0, DATA_ARG0 + 4 },
+		{ EQUAL, 0, 1, CHANNEL_MARK },
 		{ RETURN, 0, 0, RET_ALLOW },
 		{ RETURN, 0, 0, RET_TRAP },
 	};
@@ -257,7 +263,7 @@ static void hand_over(int listener)
 	struct { u8 *base; u64 length; } iov = { &byte, 1 };
 	struct { void *name; u64 namelen; void *iov; u64 iovlen; void *control; u64 controllen; u64 flags; }
 		message = { 0, 0, &iov, 1, &control, sizeof control, 0 };
-	if (syscall6(NR_sendmsg, FD_CHANNEL, (u64)&message, 0, 0, 0, 0) != 1)
+	if (syscall6(NR_sendmsg, (u64)CHANNEL_MARK << 32 | FD_CHANNEL, (u64)&message, 0, 0, 0, 0) != 1)
 		__builtin_trap();
 }
 

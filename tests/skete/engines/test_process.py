@@ -61,9 +61,15 @@ def test_calls_the_filter_would_know_by_number_trap_like_any_other(bare):
 
 def test_sendmsg_on_the_channel_number_reaches_nothing(bare):
     """The one call that the filter lets through names a descriptor that is closed: EBADF from the host."""
-    m = bare("bf03000000 31f6 31d2 b82e000000 0f05 4889c7" + GETPPID)
+    m = bare("48bf0300000074656b73 31f6 31d2 b82e000000 0f05 4889c7" + GETPPID)
     _, trap = m.next()
     assert (trap.nr, trap.words[0]) == (110, 2 ** 64 - 9)
+
+
+def test_a_guests_own_sendmsg_on_the_channel_number_is_a_call_like_any_other(bare):
+    m = bare("bf03000000 31f6 31d2 b82e000000 0f05 4889c7" + GETPPID)
+    _, trap = m.next()
+    assert (trap.nr, trap.words[0]) == (46, 3)
 
 
 def test_int80_and_a_32_bit_code_segment_end_the_guest(bare):
