@@ -42,13 +42,18 @@ def mmap(task, addr: int, length: int, prot: int, flags: int, fd: int, offset: i
     elif kind not in (MAP_SHARED, MAP_PRIVATE):
         raise OSError(EINVAL, f"flags {flags:#x}: neither shared nor private")
     prot &= _PROT
-    charge = not flags & MAP_NORESERVE
+    backing = file.backing(prot, True) if file is not None and kind != MAP_PRIVATE else None
+    charge = not flags & MAP_NORESERVE and backing is None
     if charge and (prot & PROT_WRITE or kind == MAP_SHARED):
         # Before anything is unmapped: a refusal must leave everything as it was.
         mm.charge(size)
         mm.charged -= size
     if flags & MAP_FIXED:
         mm.remove(start, size)
+    if backing is not None:
+        from skete.kernel.shared import attach
+        attach(mm, start, size, prot, name, backing, offset)
+        return start
     if file is None:
         mm.add(start, size, prot, kind == MAP_SHARED, charge=charge)
         return start
@@ -96,8 +101,6 @@ def _check_file(file, kind: int, prot: int, flags: int) -> str:
         raise OSError(EACCES, "not open for that")
     if file.stat().st_mode & 0o17_0000 != 0o10_0000:
         raise OSError(ENODEV, "no regular file")
-    if kind == MAP_SHARED:
-        raise OSError(ENODEV, "a shared mapping of a file is not served")
     if flags & MAP_GROWSDOWN:
         raise OSError(EINVAL, "a file does not grow down")
     return file.path.decode("utf-8", "surrogateescape")
@@ -164,7 +167,7 @@ def brk(task, addr: int) -> int:
 
 ROWS = (
     Row(9, mmap, (ADDR, SIZE, U64, U64, FD, U64),
-        "shared mappings of files: ENODEV; a private one is a copy made at once, reading zeros past the file's end "
+        "shared mappings: of memory files, ENODEV for others; they read zeros past the end; a private one of a file is a copy made at once, reading zeros past the file's end "
         "where Linux has SIGBUS; MAP_GROWSDOWN does not grow; MAP_HUGETLB: ENOMEM"),
     Row(10, mprotect, (ADDR, SIZE, U64), "PROT_GROWSDOWN and PROT_GROWSUP: EINVAL"),
     Row(11, munmap, (ADDR, SIZE)),

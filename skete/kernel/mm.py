@@ -249,6 +249,8 @@ class Mm:
         if vma.charged:
             self.charged -= length
         if vma.delta is not NO_FRAME:
+            if vma.backing is not None:
+                vma.backing.unmapped(vma.start + vma.delta, length)
             self.frames.give(vma.start + vma.delta, length)
 
     def charge(self, length: int) -> None:

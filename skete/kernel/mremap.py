@@ -34,6 +34,8 @@ def mremap(task, old: int, old_length: int, new_length: int, flags: int, new: in
         if old_length > new_length:
             mm.remove(old + new_length, old_length - new_length)
         return old
+    if not old_length:
+        return _again(mm, old, new_length, flags)
     last = _check_alike(mm, old, old_length)
     end, more = old + old_length, new_length - old_length
     if last.end == end and end + more <= mm.high and mm.is_free(end, end + more):
@@ -50,11 +52,12 @@ def _check_alike(mm, old: int, length: int) -> Vma:
     Ours may be several where their frames are not neighbours.
     """
     if not length:
-        raise OSError(EINVAL, "a second mapping of the same memory (old length 0) is not served")
+        raise OSError(EINVAL, "a second mapping of the same memory at a fixed address is not served")
     vmas = mm.vmas.within(old, old + length)
     first = vmas[0]
     if not mm.vmas.covers(old, old + length) or any(
-            (v.prot, v.shared, v.charged, v.name) != (first.prot, first.shared, first.charged, first.name)
+            (v.prot, v.shared, v.charged, v.name, v.backing)
+            != (first.prot, first.shared, first.charged, first.name, first.backing)
             for v in vmas):
         raise OSError(EFAULT, "the range spans more than one mapping")
     return vmas[-1]
@@ -75,8 +78,24 @@ def _move_to(mm, old: int, old_length: int, new_length: int, new: int) -> int:
     return _move(mm, old, old_length, new, new_length)
 
 
+def _again(mm, old: int, length: int, flags: int) -> int:
+    """Old length 0: a second mapping of the same shared memory. EINVAL ENOMEM"""
+    vmas = mm.vmas.within(old, old + length)
+    if any(not v.shared or v.delta is NO_FRAME for v in vmas) or not mm.vmas.covers(old, old + length):
+        raise OSError(EINVAL, "no shared memory as long as that")
+    if not flags & MREMAP_MAYMOVE:
+        raise OSError(ENOMEM, "no room in place")
+    from skete.kernel.shared import again
+    new = mm.place(length)
+    again(mm, old, new, length)
+    return new
+
+
 def _extend(mm, last: Vma, end: int, more: int) -> None:
     """Add pages after a mapping, like it; it may grow again."""
+    if last.backing is not None:
+        from skete.kernel.shared import grow
+        return grow(mm, last, more)
     mm.add(end, more, last.prot, last.shared, last.name, charge=last.charged, top=False, grows=True)
 
 
@@ -94,7 +113,7 @@ def _move(mm, old: int, old_length: int, new: int, new_length: int) -> int:
     for piece in pieces:
         delta = piece.delta if piece.delta is NO_FRAME else piece.delta - shift
         moved = Vma(piece.start + shift, piece.end + shift, piece.prot, delta, piece.shared, piece.shown,
-                    piece.charged, piece.name)
+                    piece.charged, piece.name, piece.backing)
         if moved.shown:
             mm.space.map(moved.start, moved.end - moved.start, moved.prot, moved.start + delta)
         last = mm.vmas.insert(moved)
@@ -105,5 +124,5 @@ def _move(mm, old: int, old_length: int, new: int, new_length: int) -> int:
 
 ROWS = (
     Row(25, mremap, (ADDR, SIZE, SIZE, U64, ADDR),
-        "MREMAP_DONTUNMAP, and a second mapping of shared memory (old length 0): EINVAL"),
+        "MREMAP_DONTUNMAP, and a second mapping of shared memory (old length 0) at a fixed address: EINVAL"),
 )

@@ -23,6 +23,7 @@ AREAS = {
     "files.calls_inotify": (253, 254, 255, 294),
     "files.calls_io": (0, 1, 8, 17, 18, 40, 74, 75, 76, 77, 162, 187, 221, 277, 285, 306, 326),
     "files.calls_open": (2, 22, 85, 257, 293),
+    "files.calls_memfd": (319,),
     "files.calls_openat2": (437,),
     "files.calls_poll": (7, 23, 270, 271),
     "files.calls_splice": (275, 276, 278),

@@ -17,27 +17,29 @@ class Vma:
     """[start, end) guest virtual; prot: PROT_*; shared: MAP_SHARED; shown: the engine has it mapped.
 
     delta: frame minus address, or NO_FRAME.  name: what /proc/PID/maps calls it (bytes, "" for anonymous).
-    charged: counts against the memory limit.  locked: mlock.
+    charged: counts against the memory limit.  backing: what a shared mapping of a file stands on (skete.kernel.shared)
     """
-    __slots__ = ("start", "end", "prot", "delta", "shared", "shown", "charged", "name")
+    __slots__ = ("start", "end", "prot", "delta", "shared", "shown", "charged", "name", "backing")
 
     def __init__(self, start: int, end: int, prot: int, delta, shared: bool = False, shown: bool = True,
-                 charged: bool = False, name: str = ""):
+                 charged: bool = False, name: str = "", backing=None):
         self.start, self.end, self.prot, self.delta = start, end, prot, delta
         self.shared, self.shown, self.charged, self.name = shared, shown, charged, name
+        self.backing = backing
 
     def __repr__(self):
         return f"Vma({self.start:#x}-{self.end:#x} prot {self.prot} delta {self.delta} {self.name})"
 
     def piece(self, start: int, end: int) -> Vma:
         """A copy that covers only [start, end)."""
-        return Vma(start, end, self.prot, self.delta, self.shared, self.shown, self.charged, self.name)
+        return Vma(start, end, self.prot, self.delta, self.shared, self.shown, self.charged, self.name,
+                   self.backing)
 
     def joins(self, right: Vma) -> bool:
         """Whether ``right``, which begins where this ends, can be part of this one."""
         return (self.end == right.start and self.delta == right.delta and self.prot == right.prot
                 and self.shared == right.shared and self.shown == right.shown and self.charged == right.charged
-                and self.name == right.name)
+                and self.name == right.name and self.backing is right.backing)
 
 
 class VmaList:

@@ -139,6 +139,10 @@ class Description:
     def utime(self, times: tuple | None) -> None:
         raise OSError(EOPNOTSUPP, "no inode of ours")
 
+    def backing(self, prot: int, shared: bool):
+        """What a shared mapping of it stands on (skete.kernel.shared). ENODEV EPERM"""
+        raise OSError(ENODEV, "cannot be mapped shared")
+
     def reopen(self, flags: int) -> "Description":
         """What opening /proc/self/fd/N gives: here the description itself."""
         return self

@@ -94,6 +94,37 @@ class BuiltIn(Mount):
         return Place(root, b".", root.stat(b"."), covered=True, path=self.path)
 
 
+class Later(Mount):
+    """A mount that is made when somebody first looks: what few guests need costs the others nothing.
+
+    make: function that gives the Mount
+    """
+
+    def __init__(self, guest: bytes, make):
+        super().__init__(b"", guest)
+        self.make, self._made = make, None
+
+    def attach(self, namespace: "Namespace", path: tuple) -> None:
+        self.namespace, self.path = namespace, path
+
+    def made(self) -> Mount:
+        """The mount itself."""
+        if self._made is None:
+            self._made = self.make()
+            self._made.attach(self.namespace, self.path)
+        return self._made
+
+    def root(self) -> Directory:
+        return self.made().root()
+
+    def place(self) -> Place:
+        return self.made().place()
+
+    def close(self) -> None:
+        if self._made is not None:
+            self._made.close()
+
+
 class _Missing(Folder):
     """A folder that exists only because a mount is somewhere below."""
 
@@ -108,13 +139,14 @@ class Namespace:
     below:     {path: names}, for every path that leads to a mount
     terminal:  the Terminal that /dev/tty is, or None; dropped with the namespace
     task:      who walks now, for the trees that show everybody something else. One thread, one call at a time.
+    store:     the files whose content is memory (skete.kernel.files.ram), once there was one
     locks:     the record locks (skete.kernel.files.locks), once there was one
     held:      directories that outlive a walk: working directories, open ones. A rename keeps their paths true.
     """
 
     def __init__(self, mounts: list = ()):
         self.table, self.below, self.held = {}, {}, set()
-        self.terminal = self.task = self.locks = None
+        self.terminal = self.task = self.locks = self.store = None
         self.made_ns = time_ns()
         self._inodes = {}
         self._missing = BuiltIn(b"/", _Missing, TMPFS_MAGIC)
@@ -258,7 +290,12 @@ def _split(guest: bytes) -> tuple:
 
 
 def _built_in() -> list:
-    return [BuiltIn(b"/dev", _dev, TMPFS_MAGIC), BuiltIn(b"/proc", _proc, PROC_SUPER_MAGIC)]
+    return [BuiltIn(b"/dev", _dev, TMPFS_MAGIC), Later(b"/dev/shm", _shm), BuiltIn(b"/proc", _proc, PROC_SUPER_MAGIC)]
+
+
+def _shm() -> Mount:
+    from skete.kernel.files.tmpfs import Tmpfs
+    return Tmpfs(b"/dev/shm")
 
 
 def _dev() -> Folder:

@@ -1,0 +1,277 @@
+"""tmpfs: a tree in memory, which ends with the machine."""
+from __future__ import annotations
+
+import os
+from errno import EACCES, EEXIST, EINVAL, EISDIR, ELOOP, ENOENT, ENOTDIR, ENOTEMPTY, EXDEV
+
+from skete.abi.fcntl import O_ACCMODE, O_CREAT, O_DIRECTORY, O_NONBLOCK, O_PATH, O_TMPFILE_BIT, O_TRUNC, \
+    RENAME_EXCHANGE, RENAME_NOREPLACE
+from skete.abi.stat import DT_DIR, DT_FIFO, DT_LNK, DT_REG, S_IFDIR, S_IFIFO, S_IFLNK, S_IFMT, S_IFREG
+from skete.kernel.files.listing import OpenDirectory
+from skete.kernel.files.mounts import Mount
+from skete.kernel.files.node import Directory
+from skete.kernel.files.pseudo import PseudoPath
+from skete.kernel.files.ram import Content, Quota, store_of
+from skete.kernel.files.ramfile import RamFile, RamInode, ram_statfs
+from skete.kernel.files.stream import Stream
+
+__all__ = ["Tmpfs"]
+
+_TYPES = {S_IFREG: DT_REG, S_IFDIR: DT_DIR, S_IFLNK: DT_LNK, S_IFIFO: DT_FIFO}
+
+
+class Tmpfs(Mount):
+    """guest: where;  size: of all its files, in bytes, or None for the machine's memory;  mode: of its root"""
+
+    def __init__(self, guest, size: int | None = None, mode: int = 0o1777):
+        super().__init__(b"", guest)
+        self.quota, self.mode = Quota(size), mode
+        self.inodes = 1
+
+    def attach(self, namespace, path: tuple) -> None:
+        self.namespace, self.path, self._name = namespace, path, b"."
+        root = RamInode(self.number(), S_IFDIR | self.mode)
+        root.parent = root
+        self._root = RamDirectory(self, path, root, True)
+
+    def number(self) -> int:
+        """A new inode number."""
+        self.inodes += 1
+        return self.inodes
+
+
+class RamDirectory(Directory):
+    """A directory in memory. Everything in it belongs to the guest: the owner's bits decide."""
+    __slots__ = ("inode",)
+
+    def __init__(self, mount, path: tuple, inode: RamInode, keep: bool = False):
+        super().__init__(mount, path, keep)
+        self.inode = inode
+
+    def dup(self) -> "RamDirectory":
+        return RamDirectory(self.mount, self.path, self.inode, True)
+
+    def alive(self) -> bool:
+        return self.inode.nlink > 0
+
+    def find(self, name: bytes) -> RamInode:
+        """What stands under a name. ENOENT"""
+        if name == b".":
+            return self.inode
+        if not self.inode.mode & 0o100:
+            raise OSError(EACCES, "no search permission")
+        inode = self.inode.children.get(name)
+        if inode is None:
+            raise OSError(ENOENT, name.decode(errors="replace"))
+        return inode
+
+    def enter(self, name: bytes) -> "RamDirectory":
+        inode = self.find(name)
+        if inode.children is None:
+            raise OSError(ENOTDIR, name.decode(errors="replace"))
+        return RamDirectory(self.mount, self.path + (name,), inode)
+
+    def readlink(self, name: bytes) -> bytes:
+        inode = self.find(name)
+        if inode.mode & S_IFMT != S_IFLNK:
+            raise OSError(EINVAL, "no symbolic link")
+        return inode.text
+
+    def stat(self, name: bytes):
+        return self.find(name).stat()
+
+    def access(self, name: bytes, mode: int, effective: bool) -> bool:
+        return self.find(name).mode >> 6 & mode == mode
+
+    def statfs(self) -> tuple:
+        return ram_statfs(self.mount.namespace.store, self.mount.quota, self.mount.readonly)
+
+    def entries(self):
+        for name, inode in list(self.inode.children.items()):
+            yield name, inode.ino, _TYPES[inode.mode & S_IFMT]
+
+    # opening
+
+    def open(self, task, name: bytes, flags: int, mode: int, st):
+        path = self.path if name == b"." else self.path + (name,)
+        if flags & O_TMPFILE_BIT and not flags & O_PATH:
+            inode = self._regular(mode, task.fs.umask)
+            inode.nlink = 0
+            return RamFile(inode, flags, b"/" + b"/".join(path) + b"/#%d (deleted)" % inode.ino, self.mount)
+        if st is None:
+            inode = self._regular(mode, task.fs.umask)
+            self._add(name, inode)
+            return RamFile(inode, flags, b"/" + b"/".join(path), self.mount)
+        inode = self.find(name)
+        if flags & O_PATH:
+            directory = RamDirectory(self.mount, path, inode, True) if inode.children is not None else None
+            return PseudoPath(flags, path, inode.stat(), directory)
+        kind = inode.mode & S_IFMT
+        if kind == S_IFLNK:
+            raise OSError(ELOOP, "a symbolic link")
+        wanted = (4, 2, 6, 6)[flags & O_ACCMODE] | (2 if flags & O_TRUNC else 0)
+        if inode.mode >> 6 & wanted != wanted:
+            raise OSError(EACCES, "its mode")
+        if kind == S_IFDIR:
+            if flags & (O_ACCMODE | O_CREAT):
+                raise OSError(EISDIR, "a directory")
+            return OpenDirectory(RamDirectory(self.mount, path, inode, True), flags)
+        if flags & O_DIRECTORY:
+            raise OSError(ENOTDIR, "no directory")
+        if kind == S_IFIFO:
+            return self._open_fifo(inode, flags, path)
+        if flags & O_TRUNC:
+            inode.truncate(0)
+        return RamFile(inode, flags, b"/" + b"/".join(path), self.mount)
+
+    def _open_fifo(self, inode: RamInode, flags: int, path: tuple) -> Stream:
+        """A FIFO is one of the host, without a name there, opened through /proc: the rules of fifo(7) are the host's."""
+        if inode.fifo < 0:
+            inode.fifo = _nameless_fifo()
+        host_fd = os.open(b"/proc/self/fd/%d" % inode.fifo, flags & O_ACCMODE | O_NONBLOCK | os.O_CLOEXEC)
+        return Stream(host_fd, flags, b"/" + b"/".join(path))
+
+    # changing
+
+    def _owner(self) -> tuple:
+        config = self.mount.namespace.task.kernel.config
+        return config.uid, config.gid
+
+    def _regular(self, mode: int, umask: int) -> RamInode:
+        inode = RamInode(self.mount.number(), S_IFREG | mode & 0o7777 & ~umask, self._owner())
+        inode.content = Content(store_of(self.mount.namespace.task), self.mount.quota)
+        return inode
+
+    def _changes(self) -> None:
+        if not self.inode.nlink:
+            raise OSError(ENOENT, "the directory has been removed")
+        if self.inode.mode & 0o300 != 0o300:
+            raise OSError(EACCES, "the directory's mode")
+
+    def _add(self, name: bytes, inode: RamInode) -> None:
+        self._changes()
+        if name in self.inode.children:
+            raise OSError(EEXIST, "is there")
+        self.inode.children[name] = inode
+        self.inode.changed()
+        if inode.children is not None:
+            inode.parent = self.inode
+            self.inode.nlink += 1
+
+    def _take(self, name: bytes) -> RamInode:
+        """Take a name out."""
+        self._changes()
+        inode = self.find(name)
+        del self.inode.children[name]
+        self.inode.changed()
+        if inode.children is not None:
+            self.inode.nlink -= 1
+        return inode
+
+    def mkdir(self, name: bytes, mode: int, umask: int) -> None:
+        self._add(name, RamInode(self.mount.number(), S_IFDIR | mode & 0o1777 & ~umask, self._owner()))
+
+    def mkfifo(self, name: bytes, mode: int, umask: int) -> None:
+        self._add(name, RamInode(self.mount.number(), S_IFIFO | mode & 0o7777 & ~umask, self._owner()))
+
+    def mkfile(self, name: bytes, mode: int, umask: int) -> None:
+        self._add(name, self._regular(mode, umask))
+
+    def symlink(self, text: bytes, name: bytes) -> None:
+        inode = RamInode(self.mount.number(), S_IFLNK | 0o777, self._owner())
+        inode.text = text
+        self._add(name, inode)
+
+    def link(self, name: bytes, other: Directory, new: bytes) -> None:
+        if other.mount is not self.mount:
+            raise OSError(EXDEV, "another mount")
+        inode = self.find(name)
+        other._add(new, inode)
+        inode.nlink += 1
+        inode.changed(False)
+
+    def unlink(self, name: bytes) -> None:
+        if self.find(name).children is not None:
+            raise OSError(EISDIR, "a directory")
+        inode = self._take(name)
+        inode.nlink -= 1
+        inode.changed(False)
+        inode.gone()
+
+    def rmdir(self, name: bytes) -> None:
+        inode = self.find(name)
+        if inode.children is None:
+            raise OSError(ENOTDIR, "no directory")
+        if inode.children:
+            raise OSError(ENOTEMPTY, "not empty")
+        self._take(name).nlink = 0
+
+    def rename(self, name: bytes, other: Directory, new: bytes, flags: int) -> None:
+        if other.mount is not self.mount:
+            raise OSError(EXDEV, "another mount")
+        moved = self.find(name)
+        there = other.inode.children.get(new)
+        _not_below(moved, other.inode)
+        if flags & RENAME_EXCHANGE:
+            if there is None:
+                raise OSError(ENOENT, new.decode(errors="replace"))
+            _not_below(there, self.inode)
+            self._changes(), other._changes()
+            self._take(name), other._take(new)
+            self._add(name, there), other._add(new, moved)
+            return
+        if there is not None and flags & RENAME_NOREPLACE:
+            raise OSError(EEXIST, "is there")
+        if there is moved:
+            return
+        self._changes()
+        other._changes()
+        if there is not None:
+            if there.children is not None and moved.children is None:
+                raise OSError(EISDIR, "a directory")
+            if moved.children is not None and there.children is None:
+                raise OSError(ENOTDIR, "no directory")
+            other.rmdir(new) if there.children is not None else other.unlink(new)
+        other._add(new, self._take(name))
+        moved.changed(False)
+
+    def chmod(self, name: bytes, mode: int) -> None:
+        self.find(name).chmod(mode)
+
+    def chown(self, name: bytes, uid: int, gid: int) -> None:
+        self.find(name).chown(uid, gid)
+
+    def utime(self, name: bytes, times: tuple | None) -> None:
+        self.find(name).utime(times)
+
+    def truncate(self, name: bytes, length: int) -> None:
+        inode = self.find(name)
+        if inode.content is None:
+            raise OSError(EISDIR if inode.children is not None else EINVAL, "no regular file")
+        if not inode.mode & 0o200:
+            raise OSError(EACCES, "its mode")
+        inode.truncate(length)
+
+
+def _nameless_fifo() -> int:
+    from tempfile import mkdtemp
+    folder = mkdtemp(prefix="skete-")
+    try:
+        path = os.path.join(folder, "fifo")
+        os.mkfifo(path, 0o600)
+        try:
+            return os.open(path, os.O_PATH | os.O_CLOEXEC)
+        finally:
+            os.unlink(path)
+    finally:
+        os.rmdir(folder)
+
+
+def _not_below(moved: RamInode, into: RamInode) -> None:
+    """A directory cannot be moved into itself. EINVAL"""
+    while moved.children is not None:
+        if into is moved:
+            raise OSError(EINVAL, "into itself")
+        if into.parent is into:
+            return
+        into = into.parent
