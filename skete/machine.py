@@ -72,16 +72,25 @@ class Machine:
     timeout_s: it is ended after so many seconds
     memory:  bytes of private writable memory it may map; None: as Linux would decide
     stdio:   three host descriptors that become its 0, 1 and 2
+    net:     "none", "loopback" (the host's) or "host": what it can reach; with none it has a loopback of its own
+    publish: ("[ADDRESS:]HOST:GUEST", "HOST:GUEST/udp", ...): ports of the host that reach ports of its
     engine:  a name of skete.engines.NAMES
     """
 
     def __init__(self, program, args=(), *, engine: str = "process", mounts=(), env=None, cwd: str = "/",
-                 timeout_s: float | None = None, memory: int | None = None, stdio: tuple = (0, 1, 2)):
+                 timeout_s: float | None = None, memory: int | None = None, stdio: tuple = (0, 1, 2), net: str = "none",
+                 publish=()):
         self.program = os.fsencode(program)
         self.argv = [self.program, *map(os.fsencode, args)]
         self.envp = [os.fsencode(name) + b"=" + os.fsencode(value) for name, value in (env or {}).items()]
         self.engine, self.mounts, self.cwd = engine, tuple(mounts), cwd
         self.timeout_s, self.memory, self.stdio = timeout_s, memory, stdio
+        self.net, self.publish = net, tuple(publish)
+        if net not in ("none", "loopback", "host"):
+            raise ValueError(f"net is none, loopback or host, not {net!r}")
+        if self.publish:
+            from skete.kernel.net.policy import published
+            published(self.publish)
         self.observers = []
         self._handlers = {}
 
@@ -115,7 +124,7 @@ class Machine:
         from skete.loader import load
         engine = engines.make(self.engine)
         started, used = monotonic(), process_time()
-        kernel = Kernel(engine, Config(memory=self.memory))
+        kernel = Kernel(engine, Config(memory=self.memory, net=self.net, publish=self.publish))
         namespace = files = fs = None
         try:
             image = load(_contents(self.program), os.fsdecode(self.program), user_range=engine.user_range,

@@ -21,6 +21,12 @@ def _size(text: str) -> int:
     return value
 
 
+def _policy(text: str) -> str:
+    if text not in ("none", "loopback", "host"):
+        raise ValueError(text)
+    return text
+
+
 #: of `skete run`: (option, metavar or None for a switch, conversion, default, help); a list as default: may be repeated
 _RUN = (
     ("engine", "NAME", str, "process", "what executes the program (default: process)"),
@@ -29,12 +35,17 @@ _RUN = (
     ("cwd", "DIR", str, "/", "guest folder it starts in (default: /)"),
     ("timeout", "S", _seconds, None, "end it after S seconds, with status 124"),
     ("memory", "SIZE", _size, None, "limit of its private memory: 512M, 2G"),
+    ("net", "none|loopback|host", _policy, "none", "let it reach the host's loopback, or its whole network; none: it "
+                                                   "has a loopback of its own (default)"),
+    ("publish", "[ADDR:]HOST:GUEST[/udp]", str, [], "let the host's port HOST (on 127.0.0.1) reach its port GUEST; may "
+                                                    "be repeated"),
     ("trace", None, None, False, "print its system calls on stderr as strace would"),
     ("trace-file", "FILE", str, None, "the same into FILE"),
     ("trace-only", "SET", str, None, "the same for some calls, as strace -e trace= has them: %%file,write"),
     ("stats", None, None, False, "print a table of its system calls at the end"),
     ("json", "FILE", str, None, "write what became of it to FILE"),
 )
+_policy.__name__ = "network policy"
 _seconds.__name__, _size.__name__ = "number of seconds", "size"        # argparse: "invalid size value: 'x'"
 
 
@@ -112,4 +123,6 @@ def _argparse(argv: list):
     inspect = commands.add_parser("inspect", help="say what a program is, and whether it can run here")
     inspect.add_argument("program", metavar="PROG")
     inspect.add_argument("--json", action="store_true", help="machine-readable")
+    survey = commands.add_parser("engines", help="say which engines work here, and what they cost")
+    survey.add_argument("--json", action="store_true", help="machine-readable")
     return parser.parse_args(argv)

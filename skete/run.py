@@ -28,7 +28,8 @@ def run(options) -> int:
     try:
         outputs.open()
         machine = Machine(options.program, options.args, engine=options.engine, mounts=options.mount,
-                          env=_environment(options), cwd=options.cwd, timeout_s=options.timeout, memory=options.memory)
+                          env=_environment(options), cwd=options.cwd, timeout_s=options.timeout, memory=options.memory,
+                          net=options.net, publish=options.publish)
         for observer in outputs.observers:
             machine.watch(observer)
         result = machine.run()

@@ -16,15 +16,18 @@ class Config:
     processes: how many there may be at once, zombies included
     first_pid: the number of the first process; 1 would make programs think they are init
     auxv: {AT_*: value} from the engine where the guest's processor is not the host's, else None
+    net, publish: what may be reached, "none", "loopback" or "host", and published ports (skete.kernel.net.policy)
     random: n -> n bytes; replaceable for a run that must repeat
     """
 
     def __init__(self, memory: int | None = None, uid: int = 1000, gid: int = 1000, groups: tuple = (),
                  hostname: bytes = b"skete", domainname: bytes = b"(none)", first_pid: int = 1000,
                  auxv: dict | None = None, random=os.urandom, processes: int = 512,
+                 net: str = "none", publish: tuple = ()):
         self.memory, self.uid, self.gid, self.groups = memory, uid, gid, tuple(groups)
         self.hostname, self.domainname, self.first_pid = hostname, domainname, first_pid
         self.auxv, self.random, self.processes = auxv, random, processes
+        self.net, self.publish = net, tuple(publish)
 
     @staticmethod
     def physical() -> int:

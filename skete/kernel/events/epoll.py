@@ -26,11 +26,10 @@ _DEPTH = 3
 
 class _Item:
     """One that is watched. host_fd: what it is registered by, of its own where ``own``; data: the guest's word."""
-    __slots__ = ("fd", "file", "host_fd", "own", "data", "exclusive")
+    __slots__ = ("host_fd", "own", "events", "data")
 
-    def __init__(self, fd: int, file, host_fd: int, own: bool, data: int, exclusive: bool):
-        self.fd, self.file, self.host_fd, self.own, self.data = fd, file, host_fd, own, data
-        self.exclusive = exclusive
+    def __init__(self, host_fd: int, own: bool, events: int, data: int):
+        self.host_fd, self.own, self.events, self.data = host_fd, own, events, data
 
 
 class Epoll(Anonymous):
@@ -63,9 +62,9 @@ class Epoll(Anonymous):
         host_fd, own = file.poll_fd, False
         if host_fd in self.by_host:
             host_fd, own = fcntl(host_fd, F_DUPFD_CLOEXEC, 0), True
-        item = _Item(fd, file, host_fd, own, data, bool(events & EPOLLEXCLUSIVE))
+        item = _Item(host_fd, own, events & ~EPOLLWAKEUP, data)
         try:
-            self.host.register(host_fd, events & ~EPOLLWAKEUP)
+            self.host.register(host_fd, item.events)
         except BaseException:
             self._close(item)
             raise
@@ -77,10 +76,10 @@ class Epoll(Anonymous):
     def modify(self, fd: int, file, events: int, data: int) -> None:
         """EPOLL_CTL_MOD. EINVAL ENOENT"""
         item = self._item(fd, file)
-        if events & EPOLLEXCLUSIVE or item.exclusive:
+        if (events | item.events) & EPOLLEXCLUSIVE:
             raise OSError(EINVAL, "what is exclusive stays as it was added")
         self.host.modify(item.host_fd, events & ~EPOLLWAKEUP)
-        item.data = data
+        item.events, item.data = events & ~EPOLLWAKEUP, data
 
     def remove(self, fd: int, file) -> None:
         """EPOLL_CTL_DEL. EINVAL ENOENT"""
@@ -107,6 +106,13 @@ class Epoll(Anonymous):
             except OSError:
                 pass        # its host descriptor has gone first
             self._close(item)
+
+    def renew(self, file) -> None:
+        """The host descriptor of a description stands for another host file now: watch that one."""
+        for item in self.items.get(file, {}).values():
+            if item.own:
+                os.dup2(file.poll_fd, item.host_fd, False)
+            self.host.register(item.host_fd, item.events)
 
     def _close(self, item: _Item) -> None:
         self.by_host.pop(item.host_fd, None)
