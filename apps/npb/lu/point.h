@@ -66,7 +66,8 @@ INLINE void solve_diagonal(lanes x[5], const struct local *s, const struct facto
 }
 
 /* out[d] := omega times Lo_d (or Up_d) times x, for the three directions. */
-INLINE void neighbour_products(int upper, lanes out[3][5], const lanes x[5], const struct local *s, const struct factors *c)
+INLINE void neighbour_products(int upper, lanes out[3][5], const lanes x[5], const struct local *s,
+	const struct factors *c)
 {
 	double convection = upper ? c->convection : -c->convection;
 	lanes nu = FLOW_MU * s->inverse, heat = FLOW_C1345 * s->inverse;

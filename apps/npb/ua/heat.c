@@ -16,22 +16,24 @@ void heat_source(double time, double at[3])
 static void open_mesh(struct heat *h)
 {
 	struct mesh *m = &h->mesh;
-	long field, inner, mortars;
+	struct arena *a = &h->arena;
+	size_t field, inner, mortars;
 
-	mesh_build(m, &h->tree, h->problem.nu, h->problem.dt);
+	arena_reset(a);
+	mesh_build(m, &h->tree, h->problem.nu, h->problem.dt, a);
 	field = mesh_field(m) * sizeof(double);
-	inner = (long)m->groups * INNER_POINTS * LANES * sizeof(double);
+	inner = (size_t)m->groups * INNER_POINTS * LANES * sizeof(double);
 	mortars = (m->mortars + 1L) * sizeof(double);
-	h->load = heap_take(field);
-	h->slots = heap_zeroed(mesh_slots(m) * sizeof(double));
-	h->p = heap_take(field);
-	h->inner_x = heap_take(inner);
-	h->inner_r = heap_take(inner);
-	h->inner_inverse = heap_take(inner);
-	h->mortar_x = heap_zeroed(mortars);
-	h->mortar_r = heap_zeroed(mortars);
-	h->mortar_p = heap_zeroed(mortars);
-	h->mortar_q = heap_zeroed(mortars);
+	h->load = arena_take(a, field);
+	h->slots = arena_take(a, mesh_slots(m) * sizeof(double));
+	h->p = arena_take(a, field);
+	h->inner_x = arena_take(a, inner);
+	h->inner_r = arena_take(a, inner);
+	h->inner_inverse = arena_take(a, inner);
+	h->mortar_x = arena_take(a, mortars);
+	h->mortar_r = arena_take(a, mortars);
+	h->mortar_p = arena_take(a, mortars);
+	h->mortar_q = arena_take(a, mortars);
 	for (int g = 0; g < m->groups; g++) {
 		struct scale s = element_scale(m->half + g * LANES, h->problem.nu, h->problem.dt);
 		double *out = h->inner_inverse + (long)g * INNER_POINTS * LANES;
@@ -41,26 +43,35 @@ static void open_mesh(struct heat *h)
 	}
 }
 
-static void close_mesh(struct heat *h)
+/* The tree for the time it is; the one there was becomes the last one. */
+static void next_tree(struct heat *h)
 {
-	double *blocks[] = {
-		h->load, h->slots, h->p, h->inner_x, h->inner_r, h->inner_inverse, h->mortar_x, h->mortar_r, h->mortar_p,
-		h->mortar_q,
-	};
-
-	for (size_t i = 0; i < sizeof blocks / sizeof blocks[0]; i++)
-		heap_free(blocks[i]);
-	mesh_free(&h->mesh);
-}
-
-static struct tree tree_now(const struct heat *h)
-{
-	struct tree t;
+	struct tree last = h->tree;
 	double source[3];
 
 	heat_source(h->time, source);
-	tree_build(&t, h->problem.levels, source, h->problem.alpha);
-	return t;
+	h->tree = h->last_tree;
+	h->last_tree = last;
+	tree_build(&h->tree, h->problem.levels, source, h->problem.alpha);
+}
+
+/* Memory for T on the tree; the field there was becomes the last one. Zero where there
+ * is no element. */
+static void next_field(struct heat *h)
+{
+	double *last = h->field;
+	long last_room = h->field_room, need = (h->tree.elements + LANES - 1L) / LANES * LANES * POINTS;
+
+	h->field = h->last_field;
+	h->field_room = h->last_field_room;
+	h->last_field = last;
+	h->last_field_room = last_room;
+	if (need > h->field_room) {
+		heap_free(h->field);
+		h->field_room = need + need / 4;
+		h->field = heap_take(h->field_room * sizeof *h->field);
+	}
+	memset(h->field, 0, need * sizeof *h->field);
 }
 
 void heat_open(struct heat *h, const struct problem *p)
@@ -71,16 +82,18 @@ void heat_open(struct heat *h, const struct problem *p)
 	element_fill();
 	diagonal_fill();
 	h->problem = *p;
-	h->tree = tree_now(h);
+	next_tree(h);
+	next_field(h);
 	open_mesh(h);
-	h->field = heap_zeroed(mesh_field(&h->mesh) * sizeof(double));
 }
 
 void heat_close(struct heat *h)
 {
-	close_mesh(h);
+	arena_close(&h->arena);
 	tree_free(&h->tree);
+	tree_free(&h->last_tree);
 	heap_free(h->field);
+	heap_free(h->last_field);
 }
 
 void heat_reset(struct heat *h)
@@ -91,20 +104,11 @@ void heat_reset(struct heat *h)
 
 void heat_adapt(struct heat *h)
 {
-	struct tree now = tree_now(h);
-	double *field;
-
-	if (tree_same(&now, &h->tree)) {
-		tree_free(&now);
+	next_tree(h);
+	if (tree_same(&h->tree, &h->last_tree))
 		return;
-	}
-	close_mesh(h);
-	field = heap_zeroed((now.elements + LANES - 1L) / LANES * LANES * POINTS * sizeof *field);
-	carry(&h->tree, h->field, &now, field);
-	heap_free(h->field);
-	tree_free(&h->tree);
-	h->field = field;
-	h->tree = now;
+	next_field(h);
+	carry(&h->last_tree, h->last_field, &h->tree, h->field);
 	open_mesh(h);
 }
 

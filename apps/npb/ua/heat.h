@@ -20,9 +20,12 @@ struct sums {
 struct heat {
 	struct problem problem;
 	double time;
-	struct tree tree;
+	struct tree tree, last_tree;
 	struct mesh mesh;
+	struct arena arena;      /* the mesh is in, and all below but T */
 	double *field;           /* T: [group][point][lane], as all fields */
+	double *last_field;      /* T on the last tree, or memory that was */
+	long field_room, last_field_room;    /* doubles */
 	double *load;            /* f */
 	double *slots;           /* a field, and the patches' slots */
 	double *p;               /* search direction, on whole elements */

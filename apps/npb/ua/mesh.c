@@ -6,7 +6,6 @@
  */
 #include <string.h>
 #include "diagonal.h"
-#include "heap.h"
 #include "mesh.h"
 #include "registry.h"
 #include "slots.h"
@@ -286,34 +285,35 @@ static void allocate(struct mesh *m, int edges, int faces)
 {
 	long lanes = (long)m->groups * LANES, mortars = m->mortars + 1;
 
-	m->half = heap_take(lanes * sizeof *m->half);
+	m->half = arena_take(m->arena, lanes * sizeof *m->half);
 	for (long e = 0; e < lanes; e++)
 		m->half[e] = 0.5;
-	m->corner = heap_zeroed(lanes * sizeof *m->corner);
-	m->outer = heap_zeroed(lanes);
-	m->mortar = heap_zeroed(lanes * RIM * sizeof *m->mortar);
-	m->weight = heap_zeroed(lanes * PARTS * sizeof *m->weight);
-	m->edge = heap_take((edges + 1) * sizeof *m->edge);
-	m->face = heap_take((faces + 1) * sizeof *m->face);
-	m->first_edge = heap_zeroed((m->groups + 1) * sizeof *m->first_edge);
-	m->first_face = heap_zeroed((m->groups + 1) * sizeof *m->first_face);
+	m->corner = arena_zeroed(m->arena, lanes * sizeof *m->corner);
+	m->outer = arena_zeroed(m->arena, lanes);
+	m->mortar = arena_zeroed(m->arena, lanes * RIM * sizeof *m->mortar);
+	m->weight = arena_zeroed(m->arena, lanes * PARTS * sizeof *m->weight);
+	m->edge = arena_take(m->arena, (edges + 1) * sizeof *m->edge);
+	m->face = arena_take(m->arena, (faces + 1) * sizeof *m->face);
+	m->first_edge = arena_zeroed(m->arena, (m->groups + 1) * sizeof *m->first_edge);
+	m->first_face = arena_zeroed(m->arena, (m->groups + 1) * sizeof *m->first_face);
 	m->first_edge[m->groups] = edges;
 	m->first_face[m->groups] = faces;
-	m->inverse_weight = heap_zeroed(mortars * sizeof *m->inverse_weight);
-	m->diagonal = heap_zeroed(mortars * sizeof *m->diagonal);
-	m->inverse = heap_zeroed(mortars * sizeof *m->inverse);
-	m->fixed = heap_zeroed(mortars);
+	m->inverse_weight = arena_zeroed(m->arena, mortars * sizeof *m->inverse_weight);
+	m->diagonal = arena_zeroed(m->arena, mortars * sizeof *m->diagonal);
+	m->inverse = arena_zeroed(m->arena, mortars * sizeof *m->inverse);
+	m->fixed = arena_zeroed(m->arena, mortars);
 }
 
-void mesh_build(struct mesh *m, const struct tree *t, double nu, double dt)
+void mesh_build(struct mesh *m, const struct tree *t, double nu, double dt, struct arena *a)
 {
 	struct builder b = { .mesh = m, .tree = t, .nu = nu, .dt = dt };
 
 	memset(m, 0, sizeof *m);
+	m->arena = a;
 	m->elements = t->elements;
 	m->groups = (m->elements + LANES - 1) / LANES;
-	b.halved = heap_zeroed(m->elements * sizeof *b.halved);
-	registry_open(&b.places, (long)PARTS * m->elements);
+	b.halved = arena_zeroed(a, m->elements * sizeof *b.halved);
+	registry_open(&b.places, (long)PARTS * m->elements, a);
 	number_vertices(&b);
 	for (int e = 0; e < m->elements; e++)
 		number_edges_and_faces(&b, e);
@@ -331,17 +331,4 @@ void mesh_build(struct mesh *m, const struct tree *t, double nu, double dt)
 	for (int i = 1; i <= m->mortars; i++)
 		m->inverse[i] = 1.0 / m->diagonal[i];
 	sum_weights(m);
-	registry_close(&b.places);
-	heap_free(b.halved);
-}
-
-void mesh_free(struct mesh *m)
-{
-	void *blocks[] = {
-		m->half, m->corner, m->outer, m->mortar, m->weight, m->edge, m->face, m->first_edge, m->first_face,
-		m->run, m->slot, m->inverse_weight, m->diagonal, m->inverse, m->fixed,
-	};
-
-	for (size_t i = 0; i < sizeof blocks / sizeof blocks[0]; i++)
-		heap_free(blocks[i]);
 }

@@ -15,6 +15,7 @@
 #define UA_MESH_H
 
 #include <stdint.h>
+#include "arena.h"
 #include "geometry.h"
 #include "lanes.h"
 #include "tree.h"
@@ -39,6 +40,7 @@ struct run {
 };
 
 struct mesh {
+	struct arena *arena;             /* that the arrays are in */
 	int elements, groups;
 	int vertices, mortars;           /* mortar points 1 to mortars */
 	double *half;                    /* [group][lane]: half the edge */
@@ -59,8 +61,7 @@ struct mesh {
 };
 
 /* The mesh of a tree. nu and dt are those of the system whose diagonal is formed. */
-void mesh_build(struct mesh *m, const struct tree *t, double nu, double dt);
-void mesh_free(struct mesh *m);
+void mesh_build(struct mesh *m, const struct tree *t, double nu, double dt, struct arena *a);
 
 /* Doubles of a field; slots behind it that patches take. */
 static inline long mesh_field(const struct mesh *m)

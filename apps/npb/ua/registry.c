@@ -1,4 +1,3 @@
-#include "heap.h"
 #include "registry.h"
 
 /* Coordinates have up to 16 bits; 0 is no key. */
@@ -18,21 +17,15 @@ static uint64_t place_of(const struct registry *r, uint64_t key)
 	return place;
 }
 
-void registry_open(struct registry *r, long count)
+void registry_open(struct registry *r, long count, struct arena *a)
 {
 	uint64_t size = 64;
 
 	while (size < 2 * (uint64_t)count)
 		size *= 2;
 	r->mask = size - 1;
-	r->keys = heap_zeroed(size * sizeof *r->keys);
-	r->values = heap_take(size * sizeof *r->values);
-}
-
-void registry_close(struct registry *r)
-{
-	heap_free(r->keys);
-	heap_free(r->values);
+	r->keys = arena_zeroed(a, size * sizeof *r->keys);
+	r->values = arena_take(a, size * sizeof *r->values);
 }
 
 int registry_find(const struct registry *r, int kind, const int at[3])

@@ -3,6 +3,7 @@
 #define UA_REGISTRY_H
 
 #include <stdint.h>
+#include "arena.h"
 
 enum { NOWHERE = -1 };
 
@@ -13,8 +14,7 @@ struct registry {
 };
 
 /* For up to COUNT places. */
-void registry_open(struct registry *r, long count);
-void registry_close(struct registry *r);
+void registry_open(struct registry *r, long count, struct arena *a);
 
 /* The number of a place; NOWHERE if it has none. */
 int registry_find(const struct registry *r, int kind, const int at[3]);

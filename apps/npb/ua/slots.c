@@ -1,5 +1,4 @@
 #include <string.h>
-#include "heap.h"
 #include "slots.h"
 
 /* Call visit(mesh, mortar point, slot, argument) for every slot. */
@@ -46,10 +45,10 @@ static void order_by_count(struct mesh *m, const int *count, int *number)
 
 	for (int i = 0; i <= m->mortars; i++)
 		longest = count[i] > longest ? count[i] : longest;
-	first = heap_zeroed((longest + 2) * sizeof *first);
+	first = arena_zeroed(m->arena, (longest + 2) * sizeof *first);
 	for (int i = 0; i <= m->mortars; i++)
 		first[count[i]]++;
-	m->run = heap_take((longest + 1) * sizeof *m->run);
+	m->run = arena_take(m->arena, (longest + 1) * sizeof *m->run);
 	m->runs = 0;
 	for (int n = 0; n <= longest; n++) {
 		int here = first[n];
@@ -62,14 +61,13 @@ static void order_by_count(struct mesh *m, const int *count, int *number)
 	}
 	for (int i = 0; i <= m->mortars; i++)
 		number[i] = first[count[i]]++;
-	heap_free(first);
-	m->slot = heap_take((list + 1) * sizeof *m->slot);
+	m->slot = arena_take(m->arena, (list + 1) * sizeof *m->slot);
 }
 
 static void reorder(struct mesh *m, const int *number)
 {
-	double *diagonal = heap_take((m->mortars + 1L) * sizeof *diagonal);
-	uint8_t *fixed = heap_take(m->mortars + 1L);
+	double *diagonal = arena_take(m->arena, (m->mortars + 1L) * sizeof *diagonal);
+	uint8_t *fixed = arena_take(m->arena, m->mortars + 1L);
 
 	for (int i = 0; i <= m->mortars; i++) {
 		diagonal[number[i]] = m->diagonal[i];
@@ -77,14 +75,12 @@ static void reorder(struct mesh *m, const int *number)
 	}
 	memcpy(m->diagonal, diagonal, (m->mortars + 1L) * sizeof *diagonal);
 	memcpy(m->fixed, fixed, m->mortars + 1L);
-	heap_free(diagonal);
-	heap_free(fixed);
 }
 
 void mesh_list_slots(struct mesh *m)
 {
-	int *count = heap_zeroed((m->mortars + 1L) * sizeof *count);
-	int *number = heap_take((m->mortars + 1L) * sizeof *number);
+	int *count = arena_zeroed(m->arena, (m->mortars + 1L) * sizeof *count);
+	int *number = arena_take(m->arena, (m->mortars + 1L) * sizeof *number);
 
 	each_slot(m, count_slot, count);
 	order_by_count(m, count, number);
@@ -94,8 +90,6 @@ void mesh_list_slots(struct mesh *m)
 		for (int i = m->run[r].first; i < m->run[r].last; i++)
 			number[i] = (int)(m->run[r].list + (long)(i - m->run[r].first) * m->run[r].count);
 	each_slot(m, list_slot, number);
-	heap_free(count);
-	heap_free(number);
 }
 
 void mesh_sums(const struct mesh *m, long from, long to, const double *slots, double *out)

@@ -105,12 +105,16 @@ static void number_leaves(struct tree *t, int at)
 
 void tree_build(struct tree *t, int levels, const double source[3], double reach)
 {
-	memset(t, 0, sizeof *t);
 	t->levels = levels;
+	t->count = t->elements = 0;
 	make_room(t);
 	t->cells[t->count++] = (struct cell){ .size = tree_units(t), .child = LEAF };
 	refine(t, 0, source, reach);
-	t->leaves = heap_take(t->count * sizeof *t->leaves);
+	if (t->count > t->leaf_room) {
+		heap_free(t->leaves);
+		t->leaf_room = t->room;
+		t->leaves = heap_take(t->leaf_room * sizeof *t->leaves);
+	}
 	number_leaves(t, 0);
 }
 

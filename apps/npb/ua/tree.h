@@ -23,10 +23,12 @@ struct tree {
 	int levels;            /* R */
 	int *leaves;           /* cells, depth first */
 	int elements;
+	int leaf_room;
 };
 
 /* The smallest octree in which every leaf closer than `reach` to the source has the
- * smallest size and leaves that share a face or an edge differ by at most one level. */
+ * smallest size and leaves that share a face or an edge differ by at most one level. What
+ * was there, a tree or all zero, is replaced, in the same memory if it has the room. */
 void tree_build(struct tree *t, int levels, const double source[3], double reach);
 void tree_free(struct tree *t);
 

@@ -77,7 +77,8 @@ static int run(struct heat *h, struct team *team)
 	team_run(team, work, &march);
 	report.seconds = timer_seconds() - began;
 	integral = heat_integral(h);
-	printf(" elements %d, mortar points %d; elements in all steps %lld\n", h->mesh.elements, h->mesh.mortars, march.elements);
+	printf(" elements %d, mortar points %d; elements in all steps %lld\n", h->mesh.elements, h->mesh.mortars,
+		march.elements);
 	report.verified = verify_all("integral", &integral, &reference, 1, NPB_EPSILON);
 	report.operations = (double)march.elements * POINTS * (NPB_NMXH + 1);
 	report_count(&report, NPB_REFINE_MAX);

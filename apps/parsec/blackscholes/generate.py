@@ -2,8 +2,8 @@
 
     python generate.py --class S --output options.txt
 
-The classes are PARSEC's sizes: S simsmall, W simmedium, A simlarge, B native. The same class and seed give the same file. The
-prices are those of the numbers as written, by the closed formula with the distribution from math.erf.
+The classes are PARSEC's sizes: S simsmall, W simmedium, A simlarge, B native. The same class and seed give the same
+file. The prices are those of the numbers as written, by the closed formula with the distribution from math.erf.
 """
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ def normal(x: float) -> float:
     return 0.5 + 0.5 * erf(x / sqrt(2))
 
 
-def price(spot: float, strike: float, rate: float, dividend: float, volatility: float, years: float, kind: str) -> float:
+def price(spot: float, strike: float, rate: float, dividend: float, volatility: float, years: float,
+          kind: str) -> float:
     """The call from the formula, the put from the parity of both. Rates per year, 1 is 100%."""
     spread = volatility * sqrt(years)
     d = log(spot / strike) / spread + (rate - dividend) * years / spread + spread / 2

@@ -1,4 +1,4 @@
-"""LU: corrections, norms and integrals of the first iterations; the verdict with several threads; verdicts that must be no."""
+"""LU: corrections, norms, integrals of the first iterations; the verdict with several threads; verdicts that are no."""
 import re
 
 import pytest

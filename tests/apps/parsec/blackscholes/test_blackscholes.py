@@ -19,8 +19,9 @@ def folder(tmp_path_factory):
 @pytest.fixture(scope="session")
 def program(folder, host):
     target = folder / "blackscholes"
-    done = subprocess.run([host.cc, *STRICT, "-o", target, *sorted(APP.glob("*.c")), "-lm", "-pthread"], capture_output=True,
-                          text=True, timeout=60)
+    sources = sorted(APP.glob("*.c"))
+    done = subprocess.run([host.cc, *STRICT, "-o", target, *sources, "-lm", "-pthread"], capture_output=True, text=True,
+                          timeout=60)
     assert done.returncode == 0 and not done.stderr, done.stderr
     return target
 
@@ -32,7 +33,8 @@ def small(folder):
 
 
 def generate(target, *more):
-    subprocess.run([sys.executable, APP / "generate.py", "--class", "S", "--output", target, *more], check=True, timeout=60)
+    subprocess.run([sys.executable, APP / "generate.py", "--class", "S", "--output", target, *more], check=True,
+                   timeout=60)
     return target
 
 
@@ -41,8 +43,8 @@ def run(program, *arguments):
 
 
 def expected_payoff(spot, strike, rate, dividend, volatility, years, kind):
-    """The price by definition: the discounted mean payoff over a lognormal price at expiry, by Simpson's rule on both sides of
-    the kink. Knows neither d1 nor the normal distribution function."""
+    """The price by definition: the discounted mean payoff over a lognormal price at expiry, by Simpson's rule from the
+    kink on. Knows neither d1 nor the normal distribution function."""
     spread = volatility * math.sqrt(years)
     drift = (rate - dividend) * years - spread**2 / 2
     kink = (math.log(strike / spot) - drift) / spread
@@ -121,8 +123,9 @@ def test_references_that_are_off(program, tmp_path, off, coarse, fine):
 
 
 @pytest.mark.parametrize("text, line", [
-    ("", 1), ("many\n", 1), ("0\n", 1), ("1\n", 2), ("2\n42 40 0.1 0 0.2 0.5 C 0 4.7\n", 3), ("1\n42 40 0.1 0 0.2 0.5 X 0 4.7\n", 2),
-    ("1\n42 40 0.1 0 0.2 0.5 C 0\n", 2), ("1\n42 40 0.1 0 0.2 0.5 C 0 4.7 9\n", 2), ("1\n42 40 0.1 0 0 0.5 C 0 4.7\n", 2)])
+    ("", 1), ("many\n", 1), ("0\n", 1), ("1\n", 2), ("2\n42 40 0.1 0 0.2 0.5 C 0 4.7\n", 3),
+    ("1\n42 40 0.1 0 0.2 0.5 X 0 4.7\n", 2), ("1\n42 40 0.1 0 0.2 0.5 C 0\n", 2),
+    ("1\n42 40 0.1 0 0.2 0.5 C 0 4.7 9\n", 2), ("1\n42 40 0.1 0 0 0.5 C 0 4.7\n", 2)])
 def test_wrong_input_is_refused_by_line(program, tmp_path, text, line):
     (tmp_path / "in").write_text(text)
     done = run(program, 1, tmp_path / "in", tmp_path / "out")
