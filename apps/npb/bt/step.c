@@ -10,19 +10,21 @@
 #include "step.h"
 #include "turn.h"
 
-/* The scratch memory: what the residual or the lines need, then turned lines, U
- * and r. */
+/* A thread's scratch memory: what the residual or the lines need, then turned lines,
+ * U and r. */
 static size_t shared(const struct flow *f)
 {
 	size_t residual = flow_scratch(f), lines = lines_scratch(f);
 	return residual > lines ? residual : lines;
 }
 
-int step_open(struct step *s, struct flow *f, double dt)
+int step_open(struct step *s, struct flow *f, double dt, int threads)
 {
 	s->flow = f;
 	s->dt = dt;
-	s->scratch = flow_doubles(shared(f) + 2 * turn_size(f), &s->memory);
+	/* Scratch memory of two threads must not begin in the same set of the cache. */
+	s->stride = ((shared(f) + 2 * turn_size(f)) / 512 + 1) * 512 + 5 * LANES_MAX;
+	s->scratch = flow_doubles(threads * s->stride, &s->memory);
 	return s->scratch ? 0 : -1;
 }
 
@@ -47,34 +49,40 @@ static void solve_x(const struct step *s, int k, double *scratch)
 	}
 }
 
-void step_plane(const struct step *s, int k)
+static void step_plane(const struct step *s, int k, double *scratch)
 {
 	const struct flow *f = s->flow;
 	double *r = f->r + k * f->plane;
 
-	flow_residual_plane(f, k, f->forcing + k * f->plane, r, s->scratch);
-	solve_x(s, k, s->scratch);
+	flow_residual_plane(f, k, f->forcing + k * f->plane, r, scratch);
+	solve_x(s, k, scratch);
 	for (size_t i = 0; i < f->row; i += LANES) {
 		struct lines at = { f->u + k * f->plane + i, r + i, f->line, f->row };
-		lines_solve_y(f, s->dt, at, s->scratch);
+		lines_solve_y(f, s->dt, at, scratch);
 	}
 }
 
-void step_wall(const struct step *s, int j)
+static void step_wall(const struct step *s, int j, double *scratch)
 {
 	const struct flow *f = s->flow;
 	double *u = f->u + j * f->line, *r = f->r + j * f->line;
 
 	for (size_t i = 0; i < f->row; i += LANES) {
 		struct lines at = { u + i, r + i, f->plane, f->row };
-		lines_advance_z(f, s->dt, at, s->scratch);
+		lines_advance_z(f, s->dt, at, scratch);
 	}
 }
 
-void step_take(const struct step *s)
+void step_take(const struct step *s, struct member *me)
 {
-	for (int k = 1; k < s->flow->n - 1; k++)
-		step_plane(s, k);
-	for (int j = 1; j < s->flow->n - 1; j++)
-		step_wall(s, j);
+	double *scratch = s->scratch + me->rank * s->stride;
+	long from, to;
+
+	team_share(me, s->flow->n - 2, &from, &to);
+	for (int k = 1 + from; k < 1 + to; k++)
+		step_plane(s, k, scratch);
+	team_barrier(me);
+	for (int j = 1 + from; j < 1 + to; j++)
+		step_wall(s, j, scratch);
+	team_barrier(me);
 }

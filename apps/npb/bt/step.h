@@ -1,27 +1,24 @@
-/* One time step of BT, in two parts between which all planes must be done. */
+/* One time step of BT. */
 #ifndef BT_STEP_H
 #define BT_STEP_H
 
 #include <stddef.h>
 #include "flow.h"
+#include "team.h"
 
 struct step {
 	struct flow *flow;
 	double dt;
-	double *scratch;    /* one per thread */
+	double *scratch;    /* of the first thread; each has its own, `stride` further on */
+	size_t stride;
 	void *memory;
 };
 
 /* 0, or -1 where there is not enough memory. */
-int step_open(struct step *s, struct flow *f, double dt);
+int step_open(struct step *s, struct flow *f, double dt, int threads);
 void step_close(struct step *s);
 
-/* Residual, x and y systems of plane k (1..n-2): reads u, writes r of the plane. */
-void step_plane(const struct step *s, int k);
-/* z systems of the lines with index j (1..n-2), u += solution. */
-void step_wall(const struct step *s, int j);
-
-/* One whole step. */
-void step_take(const struct step *s);
+/* One whole step, every member its share of it; a barrier at the end. */
+void step_take(const struct step *s, struct member *me);
 
 #endif

@@ -121,7 +121,8 @@ class Npb:
         assert done.returncode == 0, done.stderr
         if change:
             place.write_text(change(place.read_text()))
-        return self.compile(name, ["bt/bt.c", "bt/step.c", "bt/line.c", *SOLVER], flags, compiler)
+        sources = [os.path.normpath(f"bt/{source}") for source in Declared("bt").sources]
+        return self.compile(name, sources, flags, compiler)
 
 
 @pytest.fixture(scope="session")
