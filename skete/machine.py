@@ -121,19 +121,22 @@ class Machine:
         from skete.kernel.config import Config
         from skete.kernel.files import Mount, Namespace, open_files
         from skete.kernel.kernel import Kernel
+        from skete.kernel.program import Program, contents
         from skete.loader import load
         engine = engines.make(self.engine)
         started, used = monotonic(), process_time()
         kernel = Kernel(engine, Config(memory=self.memory, net=self.net, publish=self.publish))
-        namespace = files = fs = None
+        namespace = files = fs = program = None
         try:
-            image = load(_contents(self.program), os.fsdecode(self.program), user_range=engine.user_range,
-                         reserved=engine.reserved, memory=self.memory or Config.physical())
+            program = Program(os.open(self.program, os.O_RDONLY | os.O_CLOEXEC), self.program).hold()
+            image = load(contents(program), os.fsdecode(self.program), user_range=engine.user_range,
+                         reserved=engine.reserved, memory=self.memory or Config.physical(), dynamic=True)
             kernel.observers.extend(self.observers)
             kernel.handlers.update(self._handlers)
             namespace = Namespace([Mount.parse(text) for text in self.mounts])
             files, fs = self._files(namespace, open_files)
-            kernel.start(image, self.argv, self.envp, files, fs)
+            kernel.start(image, self.argv, self.envp, files, fs, program=program,
+                         interp=_interpreter(self.program, engine, kernel.config, namespace, image))
             status = monitor.run(engine, kernel, self.timeout_s)
         except EngineError as error:
             error.bias = kernel.first.bias if kernel.first is not None else 0
@@ -145,6 +148,8 @@ class Machine:
             for opened in (fs, namespace, kernel):
                 if opened is not None:
                     opened.close()
+            if program is not None:
+                program.drop()
         monitor_s = process_time() - used - (guest_s if engine.in_monitor else 0)
         return self._result(kernel, status, monotonic() - started, guest_s, max(monitor_s, 0))
 
@@ -177,11 +182,15 @@ class Machine:
         return result
 
 
-def _contents(path: bytes):
-    """The whole file, mapped: a large program's pages are read when they are copied, once."""
-    import mmap
-    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+def _interpreter(program: bytes, engine, config, namespace, image):
+    """The Image of what a dynamic program names as its interpreter, or None. LoadError where it is not mounted."""
+    if image.interp is None:
+        return None
+    from skete.kernel.program import interpreter
+    from skete.loader import LoadError
     try:
-        return mmap.mmap(fd, 0, mmap.MAP_PRIVATE, mmap.PROT_READ) if os.fstat(fd).st_size else b""
-    finally:
-        os.close(fd)
+        return interpreter(engine, config, namespace, image)
+    except OSError as error:
+        raise LoadError(os.fsdecode(program), f"is dynamic and needs the interpreter {os.fsdecode(image.interp)}, which "
+                        f"cannot be had in what is mounted ({os.strerror(error.errno)}); grant it with --mount, or "
+                        "link the program with -static") from None

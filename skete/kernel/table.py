@@ -18,6 +18,7 @@ AREAS = {
     "events.posix_timers": (222, 223, 224, 225, 226),
     "events.signalfd": (282, 289),
     "events.timerfd": (283, 286, 287),
+    "exec": (59, 322),
     "files.calls_attr": (90, 91, 92, 93, 94, 132, 235, 260, 261, 268, 280),
     "files.calls_fd": (3, 16, 32, 33, 72, 73, 78, 217, 292, 436),
     "files.calls_inotify": (253, 254, 255, 294),

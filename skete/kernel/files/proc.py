@@ -81,6 +81,20 @@ class _FdLink(Link):
         return Place(node, b".", st)
 
 
+class _ExeLink(Link):
+    """/proc/PID/exe: leads to the program's very file, which need not be anywhere in the guest's tree."""
+
+    def __init__(self, process):
+        super().__init__(lambda task: _exe(process))
+        self.process = process
+
+    def jump(self, task) -> Place | None:
+        program = self.process.program
+        if program is None:
+            return None
+        return Place(OpenFile(_Granted(True, task.fs.namespace), program), b".", program.stat())
+
+
 class _Granted:
     """In place of a mount: what holds for a file that is open already."""
     __slots__ = ("readonly", "namespace")
@@ -139,7 +153,7 @@ _PROCESS = {
     b"comm": lambda process: Text(lambda task: _comm(process)),
     b"cwd": lambda process: Link(lambda task: process.fs.cwd_path()),
     b"environ": lambda process: Text(lambda task: _strings(process.envp), 0o400),
-    b"exe": lambda process: Link(lambda task: _exe(process)),
+    b"exe": _ExeLink,
     b"fd": _Fds,
     b"maps": lambda process: Text(lambda task: _maps(process)),
     b"root": lambda process: Link(b"/"),
