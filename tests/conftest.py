@@ -60,6 +60,8 @@ class Guests:
             done = subprocess.run(
                 [self.host.cc, "-static", "-O1", "-g", "-pthread", "-Wall", *flags, str(GUESTS / f"{name}.c"),
                  "-o", str(program)], capture_output=True, text=True, timeout=120)
+            if "#include <linux/" in done.stderr and not self.host.has_libc:
+                self.host.lacks(f"the kernel's header that {name}.c asks for", "libc6-dev")
             assert done.returncode == 0, done.stderr
         return program
 

@@ -13,7 +13,7 @@ static void answer(const char *what, long nr, const long *a)
 {
 	long ret = raw(nr, a[0], a[1], a[2], a[3], a[4], a[5]);
 	if (ret < 0 && ret > -4096)
-		printf("%-64s %s\n", what, strerrorname_np((int)-ret));
+		printf("%-64s %s\n", what, strerror((int)-ret));
 	else
 		printf("%-64s %ld\n", what, ret);
 }

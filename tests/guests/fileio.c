@@ -200,11 +200,17 @@ static void folders(void)
 		put(name, "x");
 	}
 	/* Every entry once, whatever the size of the buffer. */
+	struct entry {				/* linux_dirent64, which not every libc has a name for */
+		uint64_t d_ino, d_off;
+		uint16_t d_reclen;
+		uint8_t d_type;
+		char d_name[];
+	};
 	char seen[200] = { 0 };
 	int dots = 0, fd = open("d", O_RDONLY | O_DIRECTORY);
 	for (long n; (n = syscall(SYS_getdents64, fd, buffer, 300)) > 0;)
 		for (long at = 0; at < n;) {
-			struct dirent64 *entry = (void *)(buffer + at);
+			struct entry *entry = (void *)(buffer + at);
 			int k;
 			if (sscanf(entry->d_name, "entry-%d", &k) == 1 && k >= 0 && k < 200) {
 				seen[k]++;

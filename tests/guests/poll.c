@@ -86,6 +86,12 @@ static void polling(void)
 	section("poll that waits");
 }
 
+/* The call itself: it writes what is left of the time, which a libc may keep from its caller. */
+static int select_(int n, fd_set *in, fd_set *out, fd_set *odd, struct timeval *left)
+{
+	return syscall(SYS_select, n, in, out, odd, left);
+}
+
 static void selecting(void)
 {
 	pthread_t thread;
@@ -97,33 +103,33 @@ static void selecting(void)
 	FD_SET(ends[0], &in);
 	FD_SET(ends[1], &out);
 	struct timeval soon = { 0, 20000 };
-	EQ(select(ends[1] + 1, &in, &out, 0, &soon), 1);
+	EQ(select_(ends[1] + 1, &in, &out, 0, &soon), 1);
 	CHECK(!FD_ISSET(ends[0], &in) && FD_ISSET(ends[1], &out));
 	FD_SET(ends[0], &in);
 	soon = (struct timeval){ 0, 20000 };
 	int64_t begin = now_ns(CLOCK_MONOTONIC);
-	EQ(select(ends[0] + 1, &in, 0, 0, &soon), 0);
+	EQ(select_(ends[0] + 1, &in, 0, 0, &soon), 0);
 	CHECK(!FD_ISSET(ends[0], &in));
 	CHECK(now_ns(CLOCK_MONOTONIC) - begin >= 20 * MS);
 	EQ(soon.tv_sec * 1000000L + soon.tv_usec, 0);		/* Linux writes what is left */
 	FD_SET(ends[0], &in);
 	EQ(pthread_create(&thread, 0, write_later, 0), 0);
 	soon = (struct timeval){ 100, 0 };
-	EQ(select(ends[0] + 1, &in, 0, 0, &soon), 1);
+	EQ(select_(ends[0] + 1, &in, 0, 0, &soon), 1);
 	CHECK(FD_ISSET(ends[0], &in) && soon.tv_sec >= 90 && soon.tv_sec < 100);
 	EQ(read(ends[0], &c, 1), 1);
 	pthread_join(thread, 0);
 	soon = (struct timeval){ 0, 1000 };
-	EQ(select(0, 0, 0, 0, &soon), 0);
+	EQ(select_(0, 0, 0, 0, &soon), 0);
 	int closed = dup(ends[0]);
 	close(closed);
 	FD_ZERO(&in);
 	FD_SET(closed, &in);
 	soon = (struct timeval){ 0, 0 };
-	FAILS(select(closed + 1, &in, 0, 0, &soon), EBADF);
-	FAILS(select(-1, 0, 0, 0, &soon), EINVAL);
+	FAILS(select_(closed + 1, &in, 0, 0, &soon), EBADF);
+	FAILS(select_(-1, 0, 0, 0, &soon), EINVAL);
 	soon = (struct timeval){ -1, 0 };
-	FAILS(select(0, 0, 0, 0, &soon), EINVAL);
+	FAILS(select_(0, 0, 0, 0, &soon), EINVAL);
 	section("select");
 }
 

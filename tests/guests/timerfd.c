@@ -63,8 +63,8 @@ static void periodic(void)
 	struct itimerspec now, set;
 	int fd = timerfd_create(CLOCK_REALTIME, 0);
 	set = spec(5 * MS, 5 * MS);
-	EQ(timerfd_settime(fd, 0, &set, 0), 0);
 	int64_t begin = now_ns(CLOCK_MONOTONIC), sum = 0;
+	EQ(timerfd_settime(fd, 0, &set, 0), 0);
 	while (sum < 6) {
 		EQ(read(fd, &ticks, 8), 8);
 		CHECK(ticks >= 1);
