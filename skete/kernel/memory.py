@@ -167,8 +167,8 @@ def brk(task, addr: int) -> int:
 
 ROWS = (
     Row(9, mmap, (ADDR, SIZE, U64, U64, FD, U64),
-        "shared mappings: of memory files, ENODEV for others; they read zeros past the end; a private one of a file is a copy made at once, reading zeros past the file's end "
-        "where Linux has SIGBUS; MAP_GROWSDOWN does not grow; MAP_HUGETLB: ENOMEM"),
+        "of files, a private mapping is a copy made at once; past a file's end there are zeros where Linux has SIGBUS; "
+        "shared mappings of memory files only, else ENODEV; MAP_GROWSDOWN does not grow; MAP_HUGETLB: ENOMEM"),
     Row(10, mprotect, (ADDR, SIZE, U64), "PROT_GROWSDOWN and PROT_GROWSUP: EINVAL"),
     Row(11, munmap, (ADDR, SIZE)),
     Row(12, brk, (ADDR,)),

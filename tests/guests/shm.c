@@ -2,6 +2,8 @@
 #include "check.h"
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/ipc.h>
+#include <sys/shm.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <dirent.h>
@@ -187,9 +189,45 @@ static void tree(void)
 	section("tmpfs");
 }
 
+static void sysv(void)
+{
+	struct shmid_ds ds;
+	FAILS(shmget(0x5ce7e, 4096, 0600), ENOENT);
+	int id = shmget(0x5ce7e, 10000, IPC_CREAT | IPC_EXCL | 0600);
+	CHECK(id >= 0);
+	FAILS(shmget(0x5ce7e, 10000, IPC_CREAT | IPC_EXCL | 0600), EEXIST);
+	FAILS(shmget(0x5ce7e, 20000, 0600), EINVAL);
+	FAILS(shmget(IPC_PRIVATE, 0, 0600), EINVAL);
+	EQ(shmget(0x5ce7e, 100, 0600), id);
+	char *a = shmat(id, 0, 0), *b = shmat(id, 0, SHM_RDONLY);
+	CHECK(a != (void *)-1 && b != (void *)-1 && a != b);
+	a[9999] = 'x';
+	EQ(b[9999], 'x');
+	EQ(shmctl(id, IPC_STAT, &ds), 0);
+	EQ(ds.shm_segsz, 10000);
+	EQ(ds.shm_nattch, 2);
+	EQ(ds.shm_perm.mode, 0600);
+	EQ(ds.shm_cpid == getpid(), 1);
+	catch_faults();
+	FAULTS(STORES(b), SIGSEGV, SEGV_ACCERR, b);
+	EQ(shmdt(b), 0);
+	FAILS(shmdt(b), EINVAL);
+	FAILS(shmdt(a + 4096), EINVAL);
+	EQ(shmctl(id, IPC_RMID, 0), 0);
+	EQ(a[9999], 'x');
+	EQ(shmctl(id, IPC_STAT, &ds), 0);
+	EQ(ds.shm_perm.mode, 0600 | 01000);
+	FAILS(shmget(0x5ce7e, 100, 0600), ENOENT);
+	EQ(shmdt(a), 0);
+	FAILS(shmctl(id, IPC_STAT, &ds), EINVAL);
+	FAILS(shmctl(-1, IPC_STAT, &ds), EINVAL);
+	section("SysV");
+}
+
 int main(void)
 {
 	umask(022);
+	sysv();
 	memfd();
 	posix_shm();
 	tree();

@@ -10,7 +10,7 @@ import os
 from errno import ELOOP, ENOENT, ENOTDIR
 from time import time_ns
 
-from skete.abi.stat import PROC_SUPER_MAGIC, S_IFDIR, S_IFMT, S_IFREG, TMPFS_MAGIC
+from skete.abi.stat import PROC_SUPER_MAGIC, S_IFDIR, S_IFMT, S_IFREG, SYSFS_MAGIC, TMPFS_MAGIC
 from skete.kernel.files.hostdir import FileHolder, HostDirectory, open_root
 from skete.kernel.files.node import Directory, Place
 from skete.kernel.files.pseudo import Folder, PseudoDirectory
@@ -290,7 +290,13 @@ def _split(guest: bytes) -> tuple:
 
 
 def _built_in() -> list:
-    return [BuiltIn(b"/dev", _dev, TMPFS_MAGIC), Later(b"/dev/shm", _shm), BuiltIn(b"/proc", _proc, PROC_SUPER_MAGIC)]
+    return [BuiltIn(b"/dev", _dev, TMPFS_MAGIC), Later(b"/dev/shm", _shm), BuiltIn(b"/proc", _proc, PROC_SUPER_MAGIC),
+            BuiltIn(b"/sys", _sys, SYSFS_MAGIC)]
+
+
+def _sys() -> Folder:
+    from skete.kernel.files.sys import sys
+    return sys()
 
 
 def _shm() -> Mount:

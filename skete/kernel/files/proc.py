@@ -1,4 +1,4 @@
-"""/proc: what programs ask about themselves. A file more is a line more in ``_PROCESS`` or ``proc``."""
+"""/proc: what programs ask about themselves, and about the machine. What the files say is ``procinfo``'s."""
 from __future__ import annotations
 
 import os
@@ -6,8 +6,10 @@ from errno import EACCES, ELOOP, ENOENT, ENOTDIR, EXDEV
 
 from skete.abi.fcntl import O_DIRECTORY, O_PATH
 from skete.abi.stat import S_IFDIR, S_IFMT
+from skete.kernel.files import procinfo
 from skete.kernel.files.node import Directory, Place
 from skete.kernel.files.pseudo import Entry, Folder, Link, Text
+from skete.kernel.files.sys import tree
 
 __all__ = ["proc"]
 
@@ -117,19 +119,6 @@ class _Fds(Folder):
         return [b"%d" % fd for fd in self.process.files.numbers()]
 
 
-def _maps(process) -> bytes:
-    """proc(5), /proc/PID/maps."""
-    lines = []
-    for vma in process.mm.vmas:
-        prot = vma.prot
-        flags = ("r" if prot & 1 else "-") + ("w" if prot & 2 else "-") + ("x" if prot & 4 else "-") \
-            + ("s" if vma.shared else "p")
-        line = f"{vma.start:08x}-{vma.end:08x} {flags} 00000000 00:00 0 "
-        name = vma.name.decode(errors="replace") if isinstance(vma.name, bytes) else vma.name
-        lines.append(f"{line:<73}{name}".rstrip() + "\n" if name else line + "\n")
-    return "".join(lines).encode()
-
-
 def _exe(process) -> bytes:
     if not process.exe:
         raise OSError(ENOENT, "no program")
@@ -155,8 +144,9 @@ _PROCESS = {
     b"environ": lambda process: Text(lambda task: _strings(process.envp), 0o400),
     b"exe": _ExeLink,
     b"fd": _Fds,
-    b"maps": lambda process: Text(lambda task: _maps(process)),
+    b"fdinfo": lambda process: _FdInfos(process),
     b"root": lambda process: Link(b"/"),
+    b"task": lambda process: _Threads(process),
 }
 
 
@@ -166,10 +156,61 @@ class _ProcessFolder(Folder):
 
     def lookup(self, task, name: bytes) -> Entry | None:
         make = _PROCESS.get(name)
-        return make(self.process) if make else None
+        if make is not None:
+            return make(self.process)
+        return self._told(name)
+
+    def _told(self, name: bytes) -> Entry | None:
+        process = self.process
+        found = procinfo.PROCESS.get(name)
+        if found is not None:
+            return Text(lambda task: found[0](process), found[1])
+        about = procinfo.MOUNTS.get(name)
+        return Text(about) if about is not None else None
 
     def names(self, task) -> list:
-        return list(_PROCESS)
+        return [*_PROCESS, *procinfo.PROCESS, *procinfo.MOUNTS]
+
+
+class _ThreadFolder(_ProcessFolder):
+    """/proc/PID/task/TID: as the process, but for what is a thread's own."""
+
+    def __init__(self, process, thread):
+        super().__init__(process)
+        self.thread = thread
+
+    def lookup(self, task, name: bytes) -> Entry | None:
+        process, thread = self.process, self.thread
+        if name == b"comm":
+            return Text(lambda task: thread.name + b"\n")
+        about = procinfo.BY_THREAD.get(name)
+        if about is not None:
+            return Text(lambda task: about(process, thread))
+        return None if name == b"task" else super().lookup(task, name)
+
+    def names(self, task) -> list:
+        return [name for name in super().names(task) if name != b"task"]
+
+
+class _Threads(Folder):
+    def __init__(self, process):
+        self.process = process
+
+    def lookup(self, task, name: bytes) -> Entry | None:
+        thread = self.process.tasks.get(int(name)) if name.isdigit() else None
+        return _ThreadFolder(self.process, thread) if thread is not None else None
+
+    def names(self, task) -> list:
+        return [b"%d" % tid for tid in sorted(self.process.tasks)]
+
+
+class _FdInfos(_Fds):
+    def lookup(self, task, name: bytes) -> Entry | None:
+        try:
+            description = self.process.files.get(int(name))
+        except (ValueError, OSError):
+            return None
+        return Text(lambda task: procinfo.fdinfo(description), 0o400)
 
 
 class _Root(Folder):
@@ -186,4 +227,9 @@ class _Root(Folder):
 
 def proc() -> Folder:
     """The root of /proc."""
-    return _Root({b"self": Link(lambda task: b"%d" % task.process.pid)})
+    table = {name: Text(about) for name, about in procinfo.MACHINE.items()}
+    table[b"self"] = Link(lambda task: b"%d" % task.process.pid)
+    table[b"thread-self"] = Link(lambda task: b"%d/task/%d" % (task.process.pid, task.tid))
+    table[b"mounts"] = Link(b"self/mounts")
+    table[b"sys"] = tree({name: Text(about) for name, about in procinfo.SYS.items()})
+    return _Root(table)

@@ -27,9 +27,9 @@ def refuses(errno, call, *words):
     assert refused.value.errno == errno, os.strerror(refused.value.errno)
 
 
-def test_without_mounts_there_is_dev_and_proc_and_nothing_else(make):
+def test_without_mounts_there_is_dev_proc_sys_and_nothing_else(make):
     guest = make()
-    assert guest.listdir("/") == [b".", b"..", b"dev", b"proc"]
+    assert guest.listdir("/") == [b".", b"..", b"dev", b"proc", b"sys"]
     for path in ("/etc/passwd", "/bin/sh", "/root", os.getcwd()):
         refuses(ENOENT, guest.open, path)
 
