@@ -1,13 +1,13 @@
 /* One thread, and no more of a libc than the smallest has: does every failing
  * call set errno, and does code compiled against newlib's headers see it?
- * The rest of this folder asks the same of eight threads. */
+ * The folder above asks the same of eight threads. */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include "../check.h"
+#include "../../check.h"
 
 #define ABSENT "/skete-has-no-such-file"
 
