@@ -43,7 +43,7 @@ class KvmEngine(Engine):
         self.device = Device()
         self._open = True
         self._signals = threads.HostSignals.of_this_thread()
-        self._watcher = None
+        self._watcher = self.memory = None
         self._wake = -1
         self._idle = []                 # processors without a thread
         self._processors = []
@@ -368,6 +368,8 @@ class KvmEngine(Engine):
             os.close(self._wake)
         self._signals.close()
         self.device.close()
+        if self.memory is not None:
+            self.memory.close()
         return self._used_ns
 
 

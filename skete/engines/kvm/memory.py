@@ -43,7 +43,7 @@ class Memory:
             self.address = _address(os.fstat(fd).st_ino)
         finally:
             os.close(fd)
-        whole = memoryview(self._map)
+        self._whole = whole = memoryview(self._map)
         self.own, self.ram = whole[:OWN_SIZE], whole[RAM_AT:]
         self.own64 = self.own.cast("Q")
         self.size = size
@@ -77,6 +77,14 @@ class Memory:
     def forget(self, start: int, length: int) -> None:
         """No processor has a translation to this memory any more; it finds a new one in the page tables, or none."""
         self._map.madvise(_MADV_DONTNEED, start, length)
+
+    def close(self) -> None:
+        for view in (self.own64, self.own, self.ram, self._whole):
+            view.release()
+        try:
+            self._map.close()
+        except BufferError:
+            pass                    # somebody still has a view of it; it goes with the last one
 
     def huge(self, start: int, length: int) -> None:
         """Large pages may stand behind this, if the host has any. Whole ones."""

@@ -271,5 +271,6 @@ class Processor:
         """It has stopped for good."""
         if self.worker is not None:
             self.worker.close()
+        self._own.release()
         self.run.close()                # the machine lives as long as this is mapped
         os.close(self.fd)
