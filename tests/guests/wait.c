@@ -1,5 +1,7 @@
 /* wait4(2), waitid(2), SIGCHLD, groups and sessions. */
 #include "check.h"
+#include <fcntl.h>
+#include <poll.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/times.h>
@@ -272,6 +274,40 @@ static void groups(void)
 	section("groups");
 }
 
+static void pidfds(void)
+{
+	siginfo_t info;
+	pid_t pid = fork();
+	if (pid == 0)
+		for (;;)
+			pause();
+	int fd = syscall(SYS_pidfd_open, pid, 0);
+	struct pollfd poller = { .fd = fd, .events = POLLIN };
+	CHECK(fd >= 0);
+	EQ(fcntl(fd, F_GETFD), FD_CLOEXEC);
+	EQ(poll(&poller, 1, 0), 0);
+	FAILS(syscall(SYS_pidfd_send_signal, fd, 100, 0, 0), EINVAL);
+	FAILS(syscall(SYS_pidfd_send_signal, 0, SIGTERM, 0, 0), EBADF);
+	FAILS(syscall(SYS_pidfd_open, -1, 0), EINVAL);
+	FAILS(syscall(SYS_pidfd_open, 1 << 22, 0), ESRCH);
+	EQ(syscall(SYS_pidfd_send_signal, fd, SIGTERM, 0, 0), 0);
+	EQ(poll(&poller, 1, 10000), 1);
+	EQ(poller.revents, POLLIN);
+	EQ(waitid(3 /* P_PIDFD */, fd, &info, WEXITED), 0);
+	EQ(info.si_pid, pid);
+	EQ(info.si_status, SIGTERM);
+	FAILS(syscall(SYS_pidfd_send_signal, fd, SIGTERM, 0, 0), ESRCH);
+	close(fd);
+
+	pid = syscall(SYS_clone, 0x1000 /* CLONE_PIDFD */ | SIGCHLD, 0, &fd, 0, 0);
+	if (pid == 0)
+		_exit(9);
+	EQ(waitid(3, fd, &info, WEXITED), 0);
+	EQ(info.si_status, 9);
+	close(fd);
+	section("pidfds");
+}
+
 static void usage(void)
 {
 	struct rusage used, children;
@@ -307,6 +343,7 @@ int main(void)
 	eintr();
 	orphans();
 	groups();
+	pidfds();
 	usage();
 	return verdict();
 }
