@@ -157,6 +157,8 @@ def _reset(task) -> None:
     process.prctl.pop("keepcaps", None)
     process.prctl.pop("dumpable", None)
     process.persona &= ~0x40000             # READ_IMPLIES_EXEC is of the old program
+    for which in [which for which in process.timers if type(which) is tuple]:     # setitimer's go on
+        process.timers.pop(which).stop()
     files = process.files
     if files is not None:
         if files.refs > 1:                  # CLONE_FILES: what closes now must stay open there
