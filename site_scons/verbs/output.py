@@ -96,8 +96,12 @@ def _verdict(run, failed: list) -> dict | None:
 
 def _write_all(apps, failed: list, path: Path) -> None:
     """Write what came of every app, of those too that could not be built: steps/matrix.py asks for it."""
-    verdicts = [{**(_verdict(run, failed) or {**run.about, "status": "not built"}), "folder": run.folder}
-                for run in apps.runs if run.verdict is not None]
+    verdicts = []
+    for run in apps.runs:
+        if run.verdict is not None:
+            built = run.program.get_state() in (SCons.Node.executed, SCons.Node.up_to_date)
+            verdict = _verdict(run, failed) if built else None
+            verdicts.append({**(verdict or {**run.about, "status": "not built"}), "folder": run.folder})
     path.write_text(json.dumps(verdicts, indent=1) + "\n")
 
 
