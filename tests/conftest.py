@@ -19,15 +19,20 @@ PACKAGES = {"busybox": "busybox-static", "ld.gold": "binutils", "ld.lld": "lld",
 
 
 class Host:
-    """What the machine has beside skete. To ask for what it has not skips the test, with the command that installs it."""
+    """What the machine has beside skete. To ask for what it has not skips the test, with the command that installs it.
+
+    pytest names the place that asked: the frames in here are hidden from it.
+    """
 
     @staticmethod
     def lacks(what: str, package: str):
         """Skip the test: the machine has no `what`, which is in Debian's `package`."""
+        __tracebackhide__ = True
         pytest.skip(f"{what} is not here: apt-get install {package}")
 
     def command(self, name: str) -> str:
         """The path of a command."""
+        __tracebackhide__ = True
         return shutil.which(name) or self.lacks(name, PACKAGES.get(name, name))
 
     @functools.cached_property
@@ -39,12 +44,14 @@ class Host:
     @property
     def gcc(self) -> str:
         """The compiler with the host's own C library, for tests that are about that very library or its headers."""
+        __tracebackhide__ = True
         gcc = self.command("gcc")
         return gcc if self.has_libc else self.lacks("the host's C library", "libc6-dev")
 
     @property
     def cc(self) -> str:
         """The compiler for any C program: $CC, which `scons test` sets to ours where the host has no C library."""
+        __tracebackhide__ = True
         return self.command(os.environ["CC"]) if os.environ.get("CC") else self.gcc
 
 
