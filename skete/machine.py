@@ -70,6 +70,8 @@ class Machine:
     env:     {name: value}: all of its environment
     cwd:     guest path it starts in
     timeout_s: it is ended after so many seconds
+    tmpfs:   ("GUEST" or "GUEST:SIZE", ...): folders in memory, writable, gone at the end
+    tars:    ("FILE:GUEST", ...): tar images, read-only
     memory:  bytes of private writable memory it may map; None: as Linux would decide
     stdio:   three host descriptors that become its 0, 1 and 2
     net:     "none", "loopback" (the host's) or "host": what it can reach; with none it has a loopback of its own
@@ -79,13 +81,14 @@ class Machine:
 
     def __init__(self, program, args=(), *, engine: str = "process", mounts=(), env=None, cwd: str = "/",
                  timeout_s: float | None = None, memory: int | None = None, stdio: tuple = (0, 1, 2), net: str = "none",
-                 publish=()):
+                 publish=(), tmpfs=(), tars=()):
         self.program = os.fsencode(program)
         self.argv = [self.program, *map(os.fsencode, args)]
         self.envp = [os.fsencode(name) + b"=" + os.fsencode(value) for name, value in (env or {}).items()]
         self.engine, self.mounts, self.cwd = engine, tuple(mounts), cwd
         self.timeout_s, self.memory, self.stdio = timeout_s, memory, stdio
         self.net, self.publish = net, tuple(publish)
+        self.tmpfs, self.tars = tuple(tmpfs), tuple(tars)
         if net not in ("none", "loopback", "host"):
             raise ValueError(f"net is none, loopback or host, not {net!r}")
         if self.publish:
@@ -133,7 +136,8 @@ class Machine:
                          reserved=engine.reserved, memory=self.memory or Config.physical(), dynamic=True)
             kernel.observers.extend(self.observers)
             kernel.handlers.update(self._handlers)
-            namespace = Namespace([Mount.parse(text) for text in self.mounts])
+            namespace = Namespace([*map(Mount.parse, self.mounts), *map(Mount.parse_tmpfs, self.tmpfs),
+                                   *map(Mount.parse_tar, self.tars)])
             files, fs = self._files(namespace, open_files)
             kernel.start(image, self.argv, self.envp, files, fs, program=program,
                          interp=_interpreter(self.program, engine, kernel.config, namespace, image))
@@ -142,6 +146,8 @@ class Machine:
             error.bias = kernel.first.bias if kernel.first is not None else 0
             raise
         finally:
+            if namespace is not None:
+                namespace.flush()       # what a machine that is ended has in mapped files is in its memory
             guest_s = engine.close() / 1e9
             if kernel.status is None and files is not None:
                 files.close_all()       # a process that has ended has done so itself
@@ -189,7 +195,7 @@ def _interpreter(program: bytes, engine, config, namespace, image):
     from skete.kernel.program import interpreter
     from skete.loader import LoadError
     try:
-        return interpreter(engine, config, namespace, image)
+        return interpreter(engine, config, namespace, image)[0]
     except OSError as error:
         raise LoadError(os.fsdecode(program), f"is dynamic and needs the interpreter {os.fsdecode(image.interp)}, which "
                         f"cannot be had in what is mounted ({os.strerror(error.errno)}); grant it with --mount, or "

@@ -31,6 +31,8 @@ def _policy(text: str) -> str:
 _RUN = (
     ("engine", "NAME", str, "process", "what executes the program (default: process)"),
     ("mount", "HOST:GUEST[:ro]", str, [], "let it see a host file or folder at a guest path; may be repeated"),
+    ("tmpfs", "GUEST[:SIZE]", str, [], "give it a folder in memory, gone at the end; may be repeated"),
+    ("tar", "FILE:GUEST", str, [], "let it see a tar image at a guest path, read-only; may be repeated"),
     ("env", "K=V", str, [], "set a variable of its environment, K alone takes the host's value; may be repeated"),
     ("cwd", "DIR", str, "/", "guest folder it starts in (default: /)"),
     ("timeout", "S", _seconds, None, "end it after S seconds, with status 124"),

@@ -29,7 +29,7 @@ def run(options) -> int:
         outputs.open()
         machine = Machine(options.program, options.args, engine=options.engine, mounts=options.mount,
                           env=_environment(options), cwd=options.cwd, timeout_s=options.timeout, memory=options.memory,
-                          net=options.net, publish=options.publish)
+                          net=options.net, publish=options.publish, tmpfs=options.tmpfs, tars=options.tar)
         for observer in outputs.observers:
             machine.watch(observer)
         result = machine.run()

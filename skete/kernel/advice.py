@@ -41,11 +41,17 @@ def madvise(task, addr: int, length: int, advice: int) -> int:
 
 
 def msync(task, addr: int, length: int, flags: int) -> int:
-    """msync(2): nothing mapped here has a file to be written to. EINVAL ENOMEM"""
+    """msync(2): what was stored into shared mappings of files is the file's. EINVAL ENOMEM"""
     if flags & ~(MS_ASYNC | MS_INVALIDATE | MS_SYNC) or flags & MS_ASYNC and flags & MS_SYNC or addr & PAGE - 1:
         raise OSError(EINVAL, f"address {addr:#x}, flags {flags:#x}")
     end = addr + page_up(length)
-    if end > 1 << 64 or not task.mm.vmas.covers(addr, end):
+    if end > 1 << 64:
+        raise OSError(ENOMEM, "beyond user space")
+    for vma in task.mm.vmas.within(addr, end):
+        if vma.backing is not None and flags & (MS_SYNC | MS_ASYNC):
+            first, last = max(vma.start, addr), min(vma.end, end)
+            vma.backing.sync(first + vma.delta, last - first)
+    if not task.mm.vmas.covers(addr, end):
         raise OSError(ENOMEM, "not all of it is mapped")
     return 0
 
@@ -105,7 +111,7 @@ def _range(addr: int, length: int) -> tuple:
 
 
 ROWS = (
-    Row(26, msync, (ADDR, SIZE, I32), "nothing to write back: shared mappings of files are not served"),
+    Row(26, msync, (ADDR, SIZE, I32), "to the host's file, not to its disk"),
     Row(27, mincore, (ADDR, SIZE, ADDR), "every mapped page counts as resident"),
     Row(28, madvise, (ADDR, SIZE, I32),
         "MADV_DONTNEED and MADV_FREE act; hints are taken note of; MADV_REMOVE and MADV_WIPEONFORK: EINVAL"),

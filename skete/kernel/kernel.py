@@ -63,7 +63,10 @@ class Kernel:
         self.handlers = {}
         self.futexes = {}           # skete.kernel.futex: key -> Queue
         self.signalfds = None       # skete.kernel.events.signalfd.Signalfds, once there is one
+        self.texts = None           # skete.kernel.texts.Texts, once a program has been executed
         self.net = None             # skete.kernel.net.net.Net, once there is a socket
+        self.store = None           # skete.kernel.files.ram: the files whose content is memory, once there are some
+        self.segments = {}          # skete.kernel.sysv_shm: {id: Segment}
         self.next_tid = self.config.first_pid
         self.started_ns = monotonic_ns()
 
@@ -98,13 +101,19 @@ class Kernel:
         vcpu.resume()
         return task
 
-    def load(self, mm: Mm, image, process, interp=None) -> int:
-        """Map a program, its interpreter and its stack; the stack pointer it begins with. ENOMEM E2BIG"""
+    def load(self, mm: Mm, image, process, interp=None, texts: tuple = (None, None)) -> int:
+        """Map a program, its interpreter and its stack; the stack pointer it begins with. ENOMEM E2BIG
+
+        texts: for each of the two what skete.kernel.texts has of its pages, or None
+        """
         from skete.loader import host_auxv, stack
         config = self.config
-        for part in (image, interp) if interp is not None else (image,):
+        for part, text in zip((image, interp) if interp is not None else (image,), texts):
             for m in part.mappings:
                 mm.remove(m.start, m.length)
+                if text is not None and m.offset is not None and not m.prot & 2:
+                    mm.show(m.start, m.length, m.prot, self.texts.frame(text, m), part.name)
+                    continue
                 mm.add(m.start, m.length, m.prot, name=part.name if m.offset is not None else "", top=False)
                 if len(m.content):
                     at = mm.vmas.at(m.start).delta + m.start

@@ -219,6 +219,13 @@ class Mm:
         self.last = _NOWHERE
         return self.vmas.insert(vma)
 
+    def show(self, start: int, length: int, prot: int, frame: int, name: str = "") -> Vma:
+        """Map frames, held for this mapping, privately at a free range."""
+        self.last = _NOWHERE
+        if prot:
+            self.space.map(start, length, prot, frame)
+        return self.vmas.insert(Vma(start, start + length, prot, frame - start, False, bool(prot), False, name))
+
     def remove(self, start: int, length: int) -> None:
         """Unmap whatever is there; holes are fine. The frames go back."""
         cut = self.vmas.cut(start, start + length)
@@ -357,6 +364,9 @@ class Mm:
 
     def close(self) -> None:
         """The process has ended: hold no view of guest memory any more, so that it can go."""
+        for vma in self.vmas:
+            if vma.backing is not None and vma.delta is not NO_FRAME:
+                vma.backing.unmapped(vma.start + vma.delta, vma.end - vma.start)
         self.ram32.release()
         self.ram64.release()
 

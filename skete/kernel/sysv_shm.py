@@ -44,8 +44,8 @@ class Segment(Content):
 
 
 def _segments(kernel) -> dict:
-    """{id: Segment} of the machine; the next id is one more than the largest ever given."""
-    return kernel.__dict__.setdefault("shm", {})
+    """{id: Segment} of the machine."""
+    return kernel.segments
 
 
 def _find(task, number: int) -> Segment:
@@ -79,9 +79,10 @@ def shmget(task, key: int, size: int, flags: int) -> int:
         raise OSError(EINVAL, f"{size} bytes")
     if len(segments) >= _MOST:
         raise OSError(ENOSPC, "too many segments")
-    number = kernel.__dict__["shm_next"] = kernel.__dict__.get("shm_next", -1) + 1
-    config = kernel.config
-    segments[number] = Segment(store_of(task), key, number, flags & 0o777, size, task.process.pid,
+    store, config = store_of(task), kernel.config
+    number = store.segments
+    store.segments += 1
+    segments[number] = Segment(store, key, number, flags & 0o777, size, task.process.pid,
                                (config.uid, config.gid))
     return number
 

@@ -60,10 +60,11 @@ def _tee(source, start, target, to, count: int) -> int:
 
 
 def _splice(source, start: int | None, target, to: int | None, count: int) -> int:
-    if source.host_fd >= 0 and target.host_fd >= 0:
+    ours = source.host_fd < 0 or source.in_frames
+    if not ours and target.host_fd >= 0 and not target.in_frames:
         return os.splice(source.host_fd, target.host_fd, count, start, to, SPLICE_F_NONBLOCK)
     data = memoryview(bytearray(min(count, 1 << 16)))
-    if source.host_fd < 0:
+    if ours:
         got = source.read([data]) if start is None else source.pread([data], start)
         done = target.write([data[:got]]) if got else 0     # a pipe, which may take a part
         if start is None and done < got:

@@ -35,6 +35,9 @@ class Description:
     """
     __slots__ = ("flags", "refs", "readable", "writable", "poll_fd", "host_fd", "path", "writer", "turn", "watchers")
 
+    #: its bytes are in our memory, so the host must not move them by itself (splice)
+    in_frames = False
+
     def __init__(self, flags: int, path: bytes = b"", host_fd: int = -1, poll_fd: int = -1):
         self.flags, self.path, self.refs = flags & ~_ONCE, path, 0
         self.host_fd, self.poll_fd = host_fd, poll_fd

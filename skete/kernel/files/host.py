@@ -5,7 +5,7 @@ The host keeps the offset, so dup'ed descriptors and O_APPEND behave as there, a
 from __future__ import annotations
 
 import os
-from errno import ENOTDIR, EOPNOTSUPP, EPERM, EROFS
+from errno import ENODEV, ENOTDIR, EOPNOTSUPP, EPERM, EROFS
 from fcntl import F_GETFL, F_SETFL, LOCK_NB
 from fcntl import fcntl as host_fcntl
 from fcntl import flock
@@ -108,6 +108,12 @@ class HostFile(Description):
         """flock(2), never waiting: a lock belongs to the host's description, of which we have one for one. EAGAIN"""
         flock(self.host_fd, operation | LOCK_NB)
 
+    def backing(self, prot: int, shared: bool):
+        if self.mount is None:
+            raise OSError(ENODEV, "nothing that was mounted")
+        from skete.kernel.files.mapped import share
+        return share(self)
+
     def chmod(self, mode: int) -> None:
         os.fchmod(self.host_fd, mode)
 
@@ -127,7 +133,11 @@ class HostFile(Description):
             host_fd = os.open(f"/proc/self/fd/{self.host_fd}", flags & _REOPEN | O_CLOEXEC)
         except FileNotFoundError:
             return self     # a host without /proc: share the description, as dup does
-        return HostFile(host_fd, flags, self.path, self.mount)
+        file = HostFile(host_fd, flags, self.path, self.mount)
+        if self.mount is not None and self.mount.namespace.mapped:
+            from skete.kernel.files.mapped import wrap
+            wrap(file)
+        return file
 
 
 class HostPath(Description):

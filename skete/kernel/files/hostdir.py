@@ -142,7 +142,11 @@ class HostDirectory(Directory):
         kind = os.fstat(host_fd).st_mode & S_IFMT
         path = b"/" + b"/".join(path)
         if kind == S_IFREG:
-            return HostFile(host_fd, flags, path, self.mount)
+            file = HostFile(host_fd, flags, path, self.mount)
+            if self.mount.namespace.mapped:
+                from skete.kernel.files.mapped import wrap
+                wrap(file)
+            return file
         if kind == S_IFIFO:
             return Stream(host_fd, flags, path)
         os.close(host_fd)

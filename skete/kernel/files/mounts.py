@@ -32,6 +32,25 @@ class Mount:
         self._root = self._name = None
 
     @classmethod
+    def parse_tmpfs(cls, text: str) -> "Mount":
+        """GUEST[:SIZE], as --tmpfs has it; SIZE in bytes, or with K, M, G. ValueError"""
+        from skete.kernel.files.tmpfs import Tmpfs
+        guest, colon, size = text.partition(":")
+        number, power = (size[:-1], "KMG".find(size[-1:].upper()) + 1) if size[-1:].upper() in "KMG" else (size, 0)
+        if not guest or colon and not (number.isdecimal() and number.isascii() and int(number)):
+            raise ValueError(f"a tmpfs is GUEST or GUEST:SIZE, as in /tmp:64M, not {text!r}")
+        return Tmpfs(guest, int(number) << 10 * power if colon else None)
+
+    @classmethod
+    def parse_tar(cls, text: str) -> "Mount":
+        """FILE:GUEST, as --tar has it. ValueError"""
+        from skete.kernel.files.tar import Tar
+        fields = text.split(":")
+        if len(fields) != 2 or not all(fields):
+            raise ValueError(f"a tar image is FILE:GUEST, not {text!r}")
+        return Tar(*fields)
+
+    @classmethod
     def parse(cls, text: str) -> "Mount":
         """HOST:GUEST[:ro|:rw], as on the command line. ValueError"""
         fields = text.split(":")
@@ -139,14 +158,15 @@ class Namespace:
     below:     {path: names}, for every path that leads to a mount
     terminal:  the Terminal that /dev/tty is, or None; dropped with the namespace
     task:      who walks now, for the trees that show everybody something else. One thread, one call at a time.
-    store:     the files whose content is memory (skete.kernel.files.ram), once there was one
+    mapped:    {(device, inode): HostPages} of the host files that are mapped shared (skete.kernel.files.mapped)
     locks:     the record locks (skete.kernel.files.locks), once there was one
     held:      directories that outlive a walk: working directories, open ones. A rename keeps their paths true.
     """
 
     def __init__(self, mounts: list = ()):
         self.table, self.below, self.held = {}, {}, set()
-        self.terminal = self.task = self.locks = self.store = None
+        self.terminal = self.task = self.locks = None
+        self.mapped = {}
         self.made_ns = time_ns()
         self._inodes = {}
         self._missing = BuiltIn(b"/", _Missing, TMPFS_MAGIC)
@@ -260,6 +280,12 @@ class Namespace:
             if node.path[:len(old)] == old:
                 node.path = new + node.path[len(old):]
 
+    def flush(self) -> None:
+        """Write what is only in shared mappings to the host's files."""
+        if self.mapped:
+            from skete.kernel.files.mapped import flush
+            flush(self)
+
     def exchanged(self, one: tuple, other: tuple) -> None:
         """Two names have changed places (RENAME_EXCHANGE)."""
         for node in self.held:
@@ -275,6 +301,9 @@ class Namespace:
             self.terminal = None
         if self.locks is not None:
             self.locks.close()
+        for pages in self.mapped.values():
+            pages.release()
+        self.mapped.clear()
         for mount in self.table.values():
             mount.close()
         self.table.clear()

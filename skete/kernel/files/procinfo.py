@@ -32,7 +32,7 @@ def _uptime_s(kernel) -> float:
 def _meminfo(task) -> bytes:
     kernel = task.kernel
     total = kernel.config.memory or kernel.config.physical()
-    store = task.fs.namespace.store
+    store = kernel.store
     shmem = store.used if store is not None else 0
     used = sum(process.mm.charged for process in kernel.processes.values()) + shmem
     free = max(0, total - used)

@@ -41,6 +41,7 @@ class Store:
         self.used = 0
         self.limit = kernel.config.memory or kernel.config.physical() // 2
         self.ino = 1
+        self.segments = 0           # how many SysV segments there have been: the next one's id
         self._zeros = memoryview(bytes(1 << 16))
 
     def charge(self, size: int) -> None:
@@ -67,10 +68,10 @@ class Store:
 
 def store_of(task) -> Store:
     """The machine's, made when first needed."""
-    namespace = task.fs.namespace
-    if namespace.store is None:
-        namespace.store = Store(task.kernel)
-    return namespace.store
+    kernel = task.kernel
+    if kernel.store is None:
+        kernel.store = Store(kernel)
+    return kernel.store
 
 
 class Quota:
@@ -217,16 +218,21 @@ class Content:
 
     def write(self, buffers: list, offset: int) -> int:
         """Copy in at ``offset``; bytes moved: fewer where memory runs out. EFBIG ENOSPC"""
-        done = 0
+        done, step = 0, 1 << 20
         for view in buffers:
-            for at in range(0, len(view), 1 << 20):
-                piece = view[at:at + (1 << 20)]
+            at = 0
+            while at < len(view):
+                piece = view[at:at + step - (offset + done) % step]
                 try:
                     self._in(piece, offset + done)
                 except OSError:
+                    if step > PAGE:
+                        step = PAGE     # fill what is left page by page
+                        continue
                     if done:
                         return done
                     raise
+                at += len(piece)
                 done += len(piece)
                 self.size = max(self.size, offset + done)
         return done

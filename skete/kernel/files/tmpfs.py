@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import os
-from errno import EACCES, EEXIST, EINVAL, EISDIR, ELOOP, ENOENT, ENOTDIR, ENOTEMPTY, EXDEV
+from errno import EACCES, EEXIST, EINVAL, EISDIR, ELOOP, ENOENT, ENOTDIR, ENOTEMPTY, EROFS, EXDEV
 
 from skete.abi.fcntl import O_ACCMODE, O_CREAT, O_DIRECTORY, O_NONBLOCK, O_PATH, O_TMPFILE_BIT, O_TRUNC, \
     RENAME_EXCHANGE, RENAME_NOREPLACE
@@ -84,7 +84,7 @@ class RamDirectory(Directory):
         return self.find(name).mode >> 6 & mode == mode
 
     def statfs(self) -> tuple:
-        return ram_statfs(self.mount.namespace.store, self.mount.quota, self.mount.readonly)
+        return ram_statfs(self.mount.namespace.task.kernel.store, self.mount.quota, self.mount.readonly)
 
     def entries(self):
         for name, inode in list(self.inode.children.items()):
@@ -94,6 +94,9 @@ class RamDirectory(Directory):
 
     def open(self, task, name: bytes, flags: int, mode: int, st):
         path = self.path if name == b"." else self.path + (name,)
+        if self.mount.readonly and not flags & O_PATH and (st is None or flags & (O_TMPFILE_BIT | O_TRUNC)
+                                                           or flags & O_ACCMODE and st.st_mode & S_IFMT == S_IFREG):
+            raise OSError(EROFS, "mounted read-only")
         if flags & O_TMPFILE_BIT and not flags & O_PATH:
             inode = self._regular(mode, task.fs.umask)
             inode.nlink = 0
