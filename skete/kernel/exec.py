@@ -18,6 +18,7 @@ from skete.kernel.outcome import GONE, KEEP
 from skete.kernel.pending import Action
 from skete.kernel.row import ADDR, FD, I32, PATH, Row
 from skete.kernel.service import count
+from skete.kernel.texts import Texts
 from skete.loader.start import ARG_MAX, STRING_MAX
 
 __all__ = ["ROWS"]
@@ -70,7 +71,7 @@ def _strings(mm, at: int, left: list) -> list:
 def _execute(task, found, environment: list):
     """Leave everything behind and begin anew."""
     kernel, process = task.kernel, task.process
-    image, interp = program.images(kernel, process.fs.namespace, found)
+    image, interp, keys = program.images(kernel, process.fs.namespace, found)
     _alone(task)
     # What Linux does when a thread leaves its memory: a joiner, or a mutex that others share, may wait.
     robust.walk(task)
@@ -86,7 +87,7 @@ def _execute(task, found, environment: list):
     process.has_executed = True
     _reset(task)
     try:
-        sp = kernel.load(mm, image, process, interp)
+        sp = kernel.load(mm, image, process, interp, _texts(kernel, keys))
     except OSError:
         exits.end_process(process, ("signalled", SIGSEGV))      # the old program is gone, so nobody can be told
         return GONE
@@ -97,6 +98,13 @@ def _execute(task, found, environment: list):
     vcpu.gs_base = 0
     children.release(process)
     return KEEP
+
+
+def _texts(kernel, keys: tuple) -> tuple:
+    """What is kept of the text of each of these files."""
+    if kernel.texts is None:
+        kernel.texts = Texts(kernel.frames, kernel.engine.ram)
+    return tuple(kernel.texts.used(key) if key is not None else None for key in keys)
 
 
 def _alone(task) -> None:

@@ -9,8 +9,9 @@ from skete.abi.stat import S_IFLNK, S_IFMT, S_IFREG
 from skete.kernel.files.host import HostFile
 from skete.kernel.files.walk import walk, walk_from
 from skete.kernel.mm import MMAP_TOP
+from skete.kernel.texts import key_of
 
-__all__ = ["Found", "Program", "find", "images"]
+__all__ = ["Found", "Program", "contents", "find", "images", "interpreter"]
 
 #: BINPRM_BUF_SIZE: how much of a script's first line counts
 _LINE = 256
@@ -127,26 +128,28 @@ def contents(file):
 
 
 def images(kernel, namespace, found: Found) -> tuple:
-    """(Image of the program, Image of its ELF interpreter or None). ENOEXEC; ENOENT EACCES for the interpreter"""
+    """(Image of the program, Image of its ELF interpreter or None, what skete.kernel.texts knows both files by).
+    ENOEXEC; ENOENT EACCES for the interpreter"""
     engine, config = kernel.engine, kernel.config
     image = _load(engine, config, contents(found.file), found.path)
-    return image, interpreter(engine, config, namespace, image)
+    interp, key = interpreter(engine, config, namespace, image)
+    return image, interp, (key_of(found.file.stat()), key)
 
 
-def interpreter(engine, config, namespace, image):
-    """The Image of the ELF interpreter that a program names, out of what is mounted; None where it names none.
-    ENOENT EACCES ENOEXEC"""
+def interpreter(engine, config, namespace, image) -> tuple:
+    """The Image of the ELF interpreter that a program names, out of what is mounted, and its key_of; (None, None)
+    where it names none. ENOENT EACCES ENOEXEC"""
     if image.interp is None:
-        return None
+        return None, None
     with walk_from(namespace, namespace.root(), image.interp) as place:
         file = _open_place(namespace.task, place)
     try:
-        data = contents(file)
+        data, key = contents(file), key_of(file.stat())
         # Once to see how large it is, once where mmap would put it.
         span = _load(engine, config, data, image.interp)
         if not span.pie:
-            return span
-        return _load(engine, config, data, image.interp, MMAP_TOP - (span.end - span.start))
+            return span, key
+        return _load(engine, config, data, image.interp, MMAP_TOP - (span.end - span.start)), key
     finally:
         file.drop()
 
@@ -158,6 +161,3 @@ def _load(engine, config, data, path: bytes, bias: int | None = None):
                     memory=config.memory or config.physical(), dynamic=True)
     except LoadError as error:
         raise OSError(ENOEXEC, str(error)) from None
-
-
-__all__ += ["contents", "interpreter"]

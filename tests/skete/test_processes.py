@@ -1,6 +1,5 @@
 """Programs of several processes: shells and their scripts beside the same natively, and what is left behind."""
 import os
-import shutil
 import subprocess
 import textwrap
 from pathlib import Path
@@ -90,10 +89,7 @@ def forker(guests, tmp_path):
             #include <unistd.h>
             int main(void) { %s }
             """) % body)
-        compiler = os.environ.get("CC", "cc")
-        if not shutil.which(compiler):
-            pytest.skip(f"no C compiler called {compiler}")
-        subprocess.run([compiler, "-static", "-O1", str(source), "-o", str(program)], check=True, timeout=60)
+        subprocess.run([guests.host.cc, "-static", "-O1", str(source), "-o", str(program)], check=True, timeout=60)
         return program
     return make
 
@@ -202,7 +198,7 @@ def test_threads_that_map_while_others_fork(guests, skete, tmp_path):
             puts("done");
             return 0;
         }"""))
-    subprocess.run([os.environ.get("CC", "cc"), "-static", "-O1", "-pthread", str(source), "-o", str(program)],
+    subprocess.run([guests.host.cc, "-static", "-O1", "-pthread", str(source), "-o", str(program)],
                    check=True, timeout=60)
     guest = skete("run", "--timeout", "60", program)
     assert (guest.returncode, guest.stdout) == (0, "done\n"), guest.stderr

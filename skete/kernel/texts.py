@@ -1,0 +1,47 @@
+"""The pages of programs that cannot be written, kept from one execve(2) to the next.
+
+Most of a program is text, and a shell executes the same few programs over and over: their text is copied into guest
+memory once, and every process that executes them stands on the same frames (skete.kernel.holders). A file counts as
+the same while its inode, its size and its times are.
+"""
+from __future__ import annotations
+
+__all__ = ["Texts", "key_of"]
+
+#: files kept; the one executed longest ago goes first
+_FILES = 16
+
+
+def key_of(st) -> tuple | None:
+    """What makes a file the same. None for what has no inode of its own to tell by."""
+    return (st.st_dev, st.st_ino, st.st_size, st.st_mtime_ns, st.st_ctime_ns) if st.st_ino else None
+
+
+class Texts:
+    """files: {key: {(offset, length of its content, length): frame}}, the one executed last at the end"""
+    __slots__ = ("frames", "ram", "files")
+
+    def __init__(self, frames, ram):
+        self.frames, self.ram, self.files = frames, ram, {}
+
+    def used(self, key: tuple) -> dict:
+        """The pieces of a file that is about to be executed."""
+        pieces = self.files.pop(key, None)
+        if pieces is None:
+            pieces = {}
+            while len(self.files) >= _FILES:
+                oldest = next(iter(self.files))
+                for (_, _, length), frame in self.files.pop(oldest).items():
+                    self.frames.give(frame, length)
+        self.files[key] = pieces
+        return pieces
+
+    def frame(self, pieces: dict, mapping) -> int:
+        """Frames with a mapping's content, held once more for whoever maps them. ENOMEM"""
+        key = mapping.offset, len(mapping.content), mapping.length
+        frame = pieces.get(key)
+        if frame is None:
+            frame = pieces[key] = self.frames.take(mapping.length)
+            self.ram[frame:frame + len(mapping.content)] = mapping.content
+        self.frames.hold(frame, mapping.length)
+        return frame
