@@ -115,7 +115,7 @@ def jobs() -> int:
 def _variable_help(env, key: str, text: str, default: object, actual: object, aliases=None) -> str:
     """Return what `scons -h` says about one variable: its value in force, then what it means."""
     actual = {"True": "yes", "False": "no"}.get(str(actual), actual)
-    return f"    {f'{key}={actual}':<24}{text}\n"
+    return f"    {f'{key}={actual}':<39} {text}\n"
 
 
 def help_text(env, apps: list[str]) -> str:
