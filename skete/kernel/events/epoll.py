@@ -8,13 +8,14 @@ twice in one instance (by duplicates) is registered by a duplicate of its host d
 from __future__ import annotations
 
 import os
-from errno import EEXIST, EINVAL, ELOOP, ENOENT
+from errno import EEXIST, EINVAL, ELOOP, ENOENT, ENOSPC
 from fcntl import fcntl
 from select import EPOLLERR, EPOLLEXCLUSIVE, EPOLLET, EPOLLHUP, EPOLLIN, EPOLLONESHOT, EPOLLOUT, epoll
 
 from skete.abi.epoll import EPOLLWAKEUP
 from skete.abi.fcntl import F_DUPFD_CLOEXEC
 from skete.kernel.events.anonymous import Anonymous
+from skete.kernel.files.fdtable import host_limit
 
 __all__ = ["Epoll"]
 
@@ -33,7 +34,10 @@ class _Item:
 
 
 class Epoll(Anonymous):
-    """items: {description: {fd: _Item}}; by_host: {host descriptor: _Item}"""
+    """items: {description: {fd: _Item}}; by_host: {host descriptor: _Item}
+    copies: host descriptors of ours that stand for duplicates, in all instances
+    """
+    copies = 0
     __slots__ = ("host", "items", "by_host")
     kind = b"[eventpoll]"
 
@@ -61,7 +65,10 @@ class Epoll(Anonymous):
             raise OSError(ELOOP, "epoll instances that watch each other")
         host_fd, own = file.poll_fd, False
         if host_fd in self.by_host:
+            if Epoll.copies >= host_limit() // 4:
+                raise OSError(ENOSPC, f"{Epoll.copies} duplicates are watched")
             host_fd, own = fcntl(host_fd, F_DUPFD_CLOEXEC, 0), True
+            Epoll.copies += 1
         item = _Item(host_fd, own, events & ~EPOLLWAKEUP, data)
         try:
             self.host.register(host_fd, item.events)
@@ -118,6 +125,7 @@ class Epoll(Anonymous):
         self.by_host.pop(item.host_fd, None)
         if item.own:
             os.close(item.host_fd)
+            Epoll.copies -= 1
 
     def watches(self, other: "Epoll") -> bool:
         """Whether ``other`` is this one, or watched by it, however far down."""

@@ -11,10 +11,12 @@ import os
 from errno import ETOOMANYREFS
 from select import POLLIN, poll
 
+from skete.kernel.files.fdtable import host_limit
+
 __all__ = ["Parcel", "Transit"]
 
-#: Parcels on their way at once. Each costs a host descriptor.
-_MOST = 512
+#: Parcels on their way at once, as a share of the descriptors that a guest may have. Each costs one of the host.
+_SHARE = 4
 
 
 class Parcel:
@@ -32,17 +34,18 @@ class Parcel:
 
 
 class Transit:
-    """parcels: {inode of the ticket's pipe: Parcel}"""
+    """parcels: {inode of the ticket's pipe: Parcel};  most: how many there may be"""
 
     def __init__(self):
         self.parcels = {}
+        self.most = host_limit() // _SHARE
 
     def post(self, files: list, creds: tuple) -> int:
         """Hold what is sent; the ticket, which the caller closes once the host has it. ETOOMANYREFS"""
-        if len(self.parcels) >= _MOST // 2:
+        if len(self.parcels) >= self.most // 2:
             self.sweep()
-            if len(self.parcels) >= _MOST:
-                raise OSError(ETOOMANYREFS, f"{_MOST} messages with descriptors are unread")
+            if len(self.parcels) >= self.most:
+                raise OSError(ETOOMANYREFS, f"{self.most} messages with descriptors are unread")
         reader, ticket = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         self.parcels[os.fstat(ticket).st_ino] = Parcel([file.hold() for file in files], creds, reader)
         return ticket

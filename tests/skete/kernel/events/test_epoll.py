@@ -5,6 +5,7 @@ import struct
 
 import pytest
 
+from skete.kernel.events.epoll import Epoll
 from tests.skete.kernel.fake import DATA, WAITING
 from tests.skete.kernel.net.conftest import OPTION, guest, host_descriptors  # noqa: F401 (fixtures)
 
@@ -77,6 +78,21 @@ def test_an_event_that_cannot_be_written_stays(guest):
     assert refused.value.errno == errno.EFAULT
     assert ready(guest, ep) == [5]
     assert ready(guest, ep) == []
+
+
+def test_duplicates_do_not_use_up_the_hosts_descriptors(guest):
+    fd, copies = guest.call("eventfd2", 1, 0), []
+    instances = [guest.call("epoll_create1", 0) for _ in range(8)]
+    while len(copies) < 200:
+        copies.append(guest.call("dup", fd))
+    with pytest.raises(OSError) as refused:
+        for ep in instances:
+            for copy in copies:
+                control(guest, ep, ADD, copy)
+    assert refused.value.errno == errno.ENOSPC
+    for ep in instances:
+        guest.call("close", ep)
+    assert not guest.files.get(fd).watchers and not Epoll.copies
 
 
 def test_a_file_is_no_thing_to_wait_for(guest):
