@@ -1,4 +1,5 @@
 """What only the process engine has: its filter, its slots, its processes. The rest is in test_engines.py."""
+import errno
 import os
 import signal
 
@@ -6,7 +7,7 @@ import pytest
 from elftools.elf.elffile import ELFFile
 
 from skete.engine import Died, Fault, Regs, Syscall
-from skete.engines.process import layout
+from skete.engines.process import engine, layout
 from skete.engines.process.engine import ProcessEngine
 
 TEXT, STACK = 0x40_0000, 0x7fff_0000
@@ -241,27 +242,29 @@ def test_a_child_outlives_its_parent_and_can_fork(bare):
     assert m.next()[0] is grandchild
 
 
-def test_a_fork_that_the_guest_disturbs_is_refused_and_leaves_nothing(bare):
-    """A thread beside it overwrites the word on which the child is to begin."""
+def test_a_fork_that_the_guest_disturbs_is_refused_and_leaves_nothing(bare, monkeypatch):
+    """A thread beside it overwrites the word on which the child is to begin: the child spins where nobody knows it."""
+    monkeypatch.setattr(engine, "FORK_S", 0.5)
     m = bare(GETPPID + SPIN)
     m.next()
-    top = layout.SLOTS_BASE + 2 * layout.SLOT_SIZE + layout.SLOT_BIRTH
-    spoil = m.code(0x200, "48b8" + top.to_bytes(8, "little").hex() + "48c70000000000 ebf7")     # movq $0, (%rax)
+    lost = m.code(0x280, SPIN)
+    at = 2 * layout.SLOT_SIZE + layout.SLOT_BIRTH
+    spoil = m.code(0x200, "48b8" + (layout.SLOTS_BASE + at).to_bytes(8, "little").hex()
+                   + "48b9" + lost.to_bytes(8, "little").hex() + "488908 ebfb")      # mov %rcx, (%rax), again and again
     m.space.vcpu(Regs(rip=spoil, rsp=STACK + 0x400, eflags=FLAGS), parent=m.vcpu)
     m.vcpu.resume(0)
-    regs = m.vcpu.regs
-    before = children()
-    for _ in range(3):
-        m.vcpu.kick()
-        m.next()
-        try:
-            fork(m, SPIN).space.kill()
-        except OSError as error:
-            assert error.errno == 11
+    for _ in range(1000):
+        if m.space.slots[at:at + 8] == lost.to_bytes(8, "little"):
             break
-        m.vcpu.regs = regs
-        m.vcpu.resume()
-    assert children() <= before
+        assert m.next(0.01) is None
+    m.vcpu.kick()
+    m.next()
+    with pytest.raises(OSError) as refused:
+        fork(m, SPIN)
+    assert refused.value.errno == errno.EAGAIN
+    source, trap = m.next()
+    assert source is m.space and type(trap) is Died, "the whole machine pays for it"
+    assert not children()
 
 
 def children() -> set:
