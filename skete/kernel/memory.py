@@ -168,7 +168,8 @@ def brk(task, addr: int) -> int:
 ROWS = (
     Row(9, mmap, (ADDR, SIZE, U64, U64, FD, U64),
         "of files, a private mapping is a copy made at once; past a file's end there are zeros where Linux has SIGBUS; "
-        "a shared one does not see what other programs of the host write meanwhile; MAP_GROWSDOWN does not grow; MAP_HUGETLB: ENOMEM"),
+        "a shared one does not see what other programs of the host write meanwhile; MAP_GROWSDOWN does not grow; "
+        "MAP_HUGETLB: ENOMEM"),
     Row(10, mprotect, (ADDR, SIZE, U64), "PROT_GROWSDOWN and PROT_GROWSUP: EINVAL"),
     Row(11, munmap, (ADDR, SIZE)),
     Row(12, brk, (ADDR,)),

@@ -3,7 +3,7 @@ where the caller has no privilege. Each with its reason: nothing here is answere
 """
 from __future__ import annotations
 
-from errno import EINVAL, ENOSYS, EPERM
+from errno import EINVAL, ENOSYS, EOPNOTSUPP, EPERM
 
 from skete.kernel.row import Row
 
@@ -40,6 +40,10 @@ _REFUSED = (
     (ENOSYS, "ENOSYS", "built without block devices: there is no I/O to give priorities to", (251, 252)),
     (ENOSYS, "ENOSYS", "built without profiling cookies, uselib, sysfs(2)", (134, 139, 212)),
     (ENOSYS, "ENOSYS", "built without kcmp", (312,)),
+    (ENOSYS, "ENOSYS", "SysV semaphores are not there yet", (64, 65, 66, 220)),
+    (ENOSYS, "ENOSYS", "SysV message queues are not there yet", (68, 69, 70, 71)),
+    (ENOSYS, "ENOSYS", "built without access to another process's memory", (310, 311)),
+    (EOPNOTSUPP, "EOPNOTSUPP", "no file system here has handles", (303,)),
     (EINVAL, "EINVAL", "no mapping is one that could be rearranged", (216,)),
     (EINVAL, "EINVAL", "no device holds a file system", (136,)),
     (EPERM, "EPERM", "mounts are the user's: see --mount", (155, 165, 166, 428, 429, 430, 431, 432, 433, 442)),

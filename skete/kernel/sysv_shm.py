@@ -181,6 +181,7 @@ def _info(task, command: int, addr: int) -> int:
 ROWS = (
     Row(29, shmget, (I32, SIZE, I32), "SHM_HUGETLB: EINVAL"),
     Row(30, shmat, (I32, ADDR, I32)),
-    Row(31, shmctl, (I32, I32, ADDR), "SHM_STAT takes an id; what a process that ended held is freed at the next shm call"),
+    Row(31, shmctl, (I32, I32, ADDR), "SHM_STAT takes an id; a removed segment that ended processes held is freed "
+        "at the next call"),
     Row(67, shmdt, (ADDR,)),
 )

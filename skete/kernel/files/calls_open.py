@@ -32,7 +32,8 @@ def creat(task, path: bytes, mode: int):
 
 
 def openat(task, dirfd: int, path: bytes, flags: int, mode: int, resolve=None):
-    """openat(2), openat2(2) with ``resolve``: the lowest free descriptor. EACCES EEXIST EINVAL EISDIR ELOOP EMFILE ENOENT ENOTDIR ENXIO EROFS ..."""
+    """openat(2), openat2(2) with ``resolve``: the lowest free descriptor.
+    EACCES EEXIST EINVAL EISDIR ELOOP EMFILE ENOENT ENOTDIR ENXIO EROFS ..."""
     if flags & O_PATH:
         flags &= PATH_FLAGS
     if flags & O_TMPFILE_BIT and not flags & O_PATH and (flags & O_TMPFILE != O_TMPFILE or not flags & O_ACCMODE):

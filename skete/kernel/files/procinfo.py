@@ -298,10 +298,12 @@ SYS = {
     b"kernel/randomize_va_space": lambda task: b"0\n", b"kernel/overflowuid": lambda task: b"65534\n",
     b"kernel/overflowgid": lambda task: b"65534\n", b"kernel/core_pattern": lambda task: b"core\n",
     b"kernel/shmmax": lambda task: b"18446744073692774399\n", b"kernel/shmmni": lambda task: b"4096\n",
-    b"kernel/shmall": lambda task: b"18446744073692774399\n", b"kernel/sem": lambda task: b"32000\t1024000000\t500\t32000\n",
+    b"kernel/shmall": lambda task: b"18446744073692774399\n",
+    b"kernel/sem": lambda task: b"32000\t1024000000\t500\t32000\n",
     b"kernel/msgmax": lambda task: b"8192\n", b"kernel/msgmnb": lambda task: b"16384\n",
     b"kernel/msgmni": lambda task: b"32000\n", b"kernel/yama/ptrace_scope": lambda task: b"1\n",
-    b"kernel/random/uuid": _uuid, b"kernel/random/boot_id": _uuid, b"kernel/random/entropy_avail": lambda task: b"256\n",
+    b"kernel/random/uuid": _uuid, b"kernel/random/boot_id": _uuid,
+    b"kernel/random/entropy_avail": lambda task: b"256\n",
     b"kernel/random/poolsize": lambda task: b"256\n",
     b"vm/overcommit_memory": lambda task: b"0\n", b"vm/max_map_count": lambda task: b"65530\n",
     b"vm/mmap_min_addr": lambda task: b"65536\n", b"vm/swappiness": lambda task: b"60\n",
@@ -309,12 +311,11 @@ SYS = {
     b"fs/file-max": lambda task: b"9223372036854775807\n", b"fs/nr_open": lambda task: b"1048576\n",
     b"fs/pipe-max-size": lambda task: _host("/proc/sys/fs/pipe-max-size") or b"1048576\n",
     b"fs/inotify/max_user_watches": lambda task: b"8192\n", b"fs/inotify/max_user_instances": lambda task: b"128\n",
-    b"fs/inotify/max_queued_events": lambda task: b"16384\n", b"fs/mqueue/msg_max": lambda task: b"10\n",
+    b"fs/inotify/max_queued_events": lambda task: b"16384\n",
     b"net/core/somaxconn": lambda task: b"4096\n",
     b"net/ipv4/ip_local_port_range": lambda task: b"32768\t60999\n",
     b"net/ipv4/tcp_max_syn_backlog": lambda task: b"512\n",
 }
-del SYS[b"fs/mqueue/msg_max"]       # there are no message queues
 
 
 def cpus_list(task) -> bytes:

@@ -128,7 +128,7 @@ class RamDirectory(Directory):
         return RamFile(inode, flags, b"/" + b"/".join(path), self.mount)
 
     def _open_fifo(self, inode: RamInode, flags: int, path: tuple) -> Stream:
-        """A FIFO is one of the host, without a name there, opened through /proc: the rules of fifo(7) are the host's."""
+        """A FIFO is one of the host, without a name there, opened through /proc: fifo(7)'s rules are the host's."""
         if inode.fifo < 0:
             inode.fifo = _nameless_fifo()
         host_fd = os.open(b"/proc/self/fd/%d" % inode.fifo, flags & O_ACCMODE | O_NONBLOCK | os.O_CLOEXEC)

@@ -67,7 +67,7 @@ def _within(place: Place, resolve) -> None:
 
 
 def _walk(namespace, node: Directory, trail: list, path: bytes, follow: bool, parent: bool, resolve) -> Place:
-    """trail: directories on the way, each the parent of the next and the last that of ``node``; the caller's to close"""
+    """trail: directories on the way, each the parent of the next, the last that of ``node``; the caller's to close"""
     if len(path) >= PATH_MAX:
         raise OSError(ENAMETOOLONG, f"{len(path)} bytes")
     names = path.split(b"/")
