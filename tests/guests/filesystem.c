@@ -7,6 +7,7 @@
 #include <sys/inotify.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <sys/xattr.h>
 
 static char buffer[(1 << 16) + 1];
@@ -332,6 +333,53 @@ static void locks(void)
 	section("locks");
 }
 
+static int lock(int fd, int command, int type, long start)
+{
+	struct flock lock = { .l_type = type, .l_whence = SEEK_SET, .l_start = start, .l_len = 1 };
+	return fcntl(fd, command, &lock);
+}
+
+/* Locks belong to a process: they keep another one out, wake it when they go, and a circle of waiting is found. */
+static void locks_of_two(void)
+{
+	int go[2], back[2];
+	char byte;
+	put("l", "0123456789");
+	EQ(pipe(go), 0);
+	EQ(pipe(back), 0);
+	int fd = open("l", O_RDWR);
+	EQ(lock(fd, F_SETLK, F_WRLCK, 0), 0);
+	pid_t child = fork();
+	if (!child) {
+		struct flock asked = { .l_type = F_RDLCK, .l_whence = SEEK_SET };
+		FAILS(lock(fd, F_SETLK, F_RDLCK, 0), EAGAIN);
+		EQ(fcntl(fd, F_GETLK, &asked), 0);
+		EQ(asked.l_pid == getppid(), 1);
+		EQ(lock(fd, F_SETLK, F_WRLCK, 1), 0);
+		EQ(write(back[1], "1", 1), 1);
+		EQ(lock(fd, F_SETLKW, F_WRLCK, 0), 0);		/* waits until the parent lets go */
+		EQ(write(back[1], "2", 1), 1);
+		EQ(read(go[0], &byte, 1), 1);
+		_exit(failures_ != 0);
+	}
+	EQ(read(back[0], &byte, 1), 1);
+	struct timespec nap = { 0, 30000000 };
+	nanosleep(&nap, 0);
+	FAILS(lock(fd, F_SETLKW, F_WRLCK, 1), EDEADLK);
+	EQ(lock(fd, F_SETLK, F_UNLCK, 0), 0);
+	EQ(read(back[0], &byte, 1), 1);
+	EQ(byte, '2');
+	FAILS(lock(fd, F_SETLK, F_WRLCK, 0), EAGAIN);
+	EQ(write(go[1], "3", 1), 1);
+	int status;
+	EQ(waitpid(child, &status, 0), child);
+	EQ(status, 0);
+	EQ(lock(fd, F_SETLK, F_WRLCK, 0), 0);			/* an ended process holds nothing */
+	close(fd); close(go[0]); close(go[1]); close(back[0]); close(back[1]);
+	unlink("l");
+	section("locks of two processes");
+}
+
 int main(void)
 {
 	umask(022);
@@ -344,5 +392,6 @@ int main(void)
 	spliced();
 	old_getdents();
 	locks();
+	locks_of_two();
 	return verdict();
 }
