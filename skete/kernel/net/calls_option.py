@@ -5,7 +5,7 @@ machine without network (net.local.Loopback) the options of TCP, UDP and IP mean
 """
 from __future__ import annotations
 
-from errno import EDOM, EINVAL, ENODATA, ENOPROTOOPT, EOPNOTSUPP, EPERM
+from errno import EDOM, EINVAL, ENODATA, ENODEV, ENOPROTOOPT, EOPNOTSUPP, EPERM
 from struct import Struct
 
 from skete.abi.socket import (AF_INET6, AF_UNIX, IPPROTO_IP, IPPROTO_IPV6, SO_ACCEPTCONN, SO_BINDTODEVICE, SO_BROADCAST,
@@ -36,12 +36,15 @@ _SETTABLE = {
     SOL_TCP: {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 13, 16, 17, 18, 23, 24, 25, 36},
     # UDP_CORK, UDP_SEGMENT UDP_GRO
     SOL_UDP: {1, 103, 104},
-    # IP_TOS TTL OPTIONS; PKTINFO; MTU_DISCOVER RECVERR RECVTTL RECVTOS; BIND_ADDRESS_NO_PORT; MULTICAST_*
+    # IP_TOS TTL; PKTINFO; MTU_DISCOVER RECVERR RECVTTL RECVTOS; BIND_ADDRESS_NO_PORT; MULTICAST_*
     IPPROTO_IP: {1, 2, 8, 10, 11, 12, 13, 24, 32, 33, 34, 35, 36},
     # UNICAST_HOPS MULTICAST_IF HOPS LOOP JOIN LEAVE, MTU_DISCOVER MTU RECVERR V6ONLY, RECVPKTINFO, RECVHOPLIMIT,
     # RECVTCLASS TCLASS
     IPPROTO_IPV6: {16, 17, 18, 19, 20, 21, 23, 24, 25, 26, 49, 51, 66, 67},
 }
+#: IP_MULTICAST_IF, IP_ADD_MEMBERSHIP, IP_DROP_MEMBERSHIP and IPv6's: they make the host talk to its network
+_OUTWARD = {(IPPROTO_IP, 32), (IPPROTO_IP, 35), (IPPROTO_IP, 36), (IPPROTO_IPV6, 17), (IPPROTO_IPV6, 20),
+            (IPPROTO_IPV6, 21)}
 #: those that can only be read: TCP_INFO, IP_MTU
 _READABLE = {SOL_SOCKET: {SO_DEBUG, SO_TYPE, SO_ERROR, SO_SNDLOWAT, SO_ACCEPTCONN}, SOL_TCP: {11}, IPPROTO_IP: {14}}
 #: what takes a capability that nobody has
@@ -63,6 +66,8 @@ def setsockopt(task, fd: int, level: int, name: int, addr: int, length: int) -> 
         raise OSError(ENOPROTOOPT, f"option {name} of level {level}")
     if level == SOL_SOCKET and length < 4:
         raise OSError(EINVAL, f"{length} bytes")
+    if (level, name) in _OUTWARD and s.net.policy != "host":
+        raise OSError(ENODEV, "beyond what --net grants")
     value = task.mm.read(addr, min(length, _MOST))
     if ours is not None:
         ours(s, value)

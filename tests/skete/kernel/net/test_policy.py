@@ -91,6 +91,16 @@ def test_a_published_port_is_reached_from_the_host_and_from_within(with_policy):
     assert guest.files.get(inside).sock.getpeername() == ("127.0.0.1", port)
 
 
+@pytest.mark.parametrize("policy", ["none", "loopback"])
+@pytest.mark.parametrize("level, name", [(0, 35), (0, 32), (41, 20)])
+def test_multicast_groups_are_the_hosts_network(with_policy, policy, level, name):
+    guest = with_policy(net=policy)
+    fd = guest.call("socket", 10, DATAGRAM, 0)
+    with pytest.raises(OSError) as refused:
+        guest.call("setsockopt", fd, level, name, DATA, 20)
+    assert refused.value.errno == errno.ENODEV
+
+
 @pytest.mark.parametrize("family, kind, protocol, code", [
     (16, 3, 0, errno.EAFNOSUPPORT), (17, 3, 0, errno.EPERM), (2, 3, 1, errno.EPERM), (2, 2, 1, errno.EACCES),
     (1, 4, 0, errno.ESOCKTNOSUPPORT), (2, 1, 17, errno.EPROTONOSUPPORT), (1, 1, 5, errno.EPROTONOSUPPORT),
