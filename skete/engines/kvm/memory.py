@@ -38,12 +38,15 @@ class Memory:
         self.vm = device.vm
         fd = os.memfd_create("skete-kvm", os.MFD_CLOEXEC)
         try:
-            os.ftruncate(fd, size)
-            self._map = mmap.mmap(fd, size, mmap.MAP_SHARED | _MAP_NORESERVE)
-            self.address = _address(os.fstat(fd).st_ino)
+            os.ftruncate(fd, size + 2 * HUGE)
+            huge = _huge_pages()
+            self._map = _mapping(fd, size + HUGE, huge)
+            address = _address(fd)
         finally:
             os.close(fd)
-        self._whole = whole = memoryview(self._map)
+        self._skip = -address % HUGE        # so that guest-physical 0 is at a multiple of 2 MiB here too
+        self.address = address + self._skip
+        self._whole = whole = memoryview(self._map)[self._skip:self._skip + size]
         self.own, self.ram = whole[:OWN_SIZE], whole[RAM_AT:]
         self.own64 = self.own.cast("Q")
         self.size = size
@@ -53,7 +56,7 @@ class Memory:
         self._covered = set()       # granules that KVM has
         self._slots = 0
         # Huge pages cost memory where only a little of each is touched: no more of them than a quarter of what there is.
-        self._huge_left = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 4
+        self._huge_left = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 4 if huge else 0
 
     def cover(self, start: int, length: int) -> None:
         """Let KVM have this memory. Guest-physical addresses, as everywhere here."""
@@ -72,11 +75,11 @@ class Memory:
 
     def discard(self, start: int, length: int) -> None:
         """Back to the host; it reads as zero from now on."""
-        self._map.madvise(_MADV_REMOVE, start, length)
+        self._map.madvise(_MADV_REMOVE, self._skip + start, length)
 
     def forget(self, start: int, length: int) -> None:
         """No processor has a translation to this memory any more; it finds a new one in the page tables, or none."""
-        self._map.madvise(_MADV_DONTNEED, start, length)
+        self._map.madvise(_MADV_DONTNEED, self._skip + start, length)
 
     def close(self) -> None:
         for view in (self.own64, self.own, self.ram, self._whole):
@@ -91,14 +94,35 @@ class Memory:
         if length > self._huge_left:
             return
         self._huge_left -= length
-        try:
-            self._map.madvise(_MADV_HUGEPAGE, start, length)
-        except OSError:
-            self._huge_left = 0     # a kernel without them
+        self._map.madvise(_MADV_HUGEPAGE, self._skip + start, length)
 
 
-def _address(inode: int) -> int:
+def _huge_pages() -> bool:
+    """Whether this host gives a memory file large pages where they are asked for."""
+    try:
+        with open("/sys/kernel/mm/transparent_hugepage/shmem_enabled", "rb") as file:
+            return b"[advise]" in file.read()
+    except OSError:
+        return False
+
+
+def _mapping(fd: int, size: int, huge: bool) -> mmap.mmap:
+    """The file, mapped so that an offset in it and its address are alike modulo 2 MiB, as large pages need it.
+
+    We cannot say where; but the host gives the same place to the same request twice.
+    """
+    flags = mmap.MAP_SHARED | _MAP_NORESERVE
+    if not huge:
+        return mmap.mmap(fd, size, flags)
+    first = mmap.mmap(fd, size, flags)
+    offset = _address(fd) % HUGE
+    first.close()
+    return mmap.mmap(fd, size, flags, offset=offset)
+
+
+def _address(fd: int) -> int:
     """Where in our address space the file is mapped. In its lines: range, permissions, offset, device, inode, name."""
+    inode = os.fstat(fd).st_ino
     with open("/proc/self/maps", "rb") as maps:
         for line in maps:
             if b"skete-kvm" in line and int(line.split()[4]) == inode:
