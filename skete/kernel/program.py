@@ -9,9 +9,8 @@ from skete.abi.stat import S_IFLNK, S_IFMT, S_IFREG
 from skete.kernel.files.host import HostFile
 from skete.kernel.files.walk import walk, walk_from
 from skete.kernel.mm import MMAP_TOP
-from skete.kernel.texts import key_of
 
-__all__ = ["Found", "Program", "contents", "find", "images", "interpreter"]
+__all__ = ["Found", "Program", "contents", "find", "images", "interpreter", "key_of"]
 
 #: BINPRM_BUF_SIZE: how much of a script's first line counts
 _LINE = 256
@@ -125,6 +124,11 @@ def contents(file):
         import mmap
         return mmap.mmap(file.host_fd, 0, mmap.MAP_PRIVATE, mmap.PROT_READ)
     return _read(file, size)
+
+
+def key_of(st) -> tuple | None:
+    """What makes a file the same for skete.kernel.texts. None for what has no inode of its own to tell by."""
+    return (st.st_dev, st.st_ino, st.st_size, st.st_mtime_ns, st.st_ctime_ns) if st.st_ino else None
 
 
 def images(kernel, namespace, found: Found) -> tuple:

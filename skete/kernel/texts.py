@@ -2,19 +2,14 @@
 
 Most of a program is text, and a shell executes the same few programs over and over: their text is copied into guest
 memory once, and every process that executes them stands on the same frames (skete.kernel.holders). A file counts as
-the same while its inode, its size and its times are.
+the same while its inode, its size and its times are (program.key_of).
 """
 from __future__ import annotations
 
-__all__ = ["Texts", "key_of"]
+__all__ = ["Texts"]
 
 #: files kept; the one executed longest ago goes first
 _FILES = 16
-
-
-def key_of(st) -> tuple | None:
-    """What makes a file the same. None for what has no inode of its own to tell by."""
-    return (st.st_dev, st.st_ino, st.st_size, st.st_mtime_ns, st.st_ctime_ns) if st.st_ino else None
 
 
 class Texts:

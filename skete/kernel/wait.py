@@ -61,6 +61,7 @@ def _look(process, wanted, options: int) -> tuple:
 
 def _wait(process, wanted, options: int):
     """The next Report, or None with WNOHANG. ECHILD"""
+    reason = None
     while True:
         report, any_child = _look(process, wanted, options)
         if report is not None:
@@ -69,8 +70,9 @@ def _wait(process, wanted, options: int):
             raise OSError(ECHILD, "no such child")
         if options & WNOHANG:
             return None
-        if (yield Wait(process.child_queue)) is SIGNAL:
-            raise Restart
+        if reason is SIGNAL:
+            raise Restart       # looked first: SIGCHLD of the very child that was waited for interrupts nothing
+        reason = yield Wait(process.child_queue)
 
 
 def _used(report) -> bytes:

@@ -156,7 +156,19 @@ static void eintr(void)
 {
 	struct sigaction action = { .sa_handler = interrupted };
 	int status;
-	pid_t me = getpid(), other, pid = fork();
+	pid_t me = getpid(), other, pid;
+
+	sigaction(SIGCHLD, &action, NULL);
+	for (int i = 0; i < 20; i++) {			/* the signal of the child that is waited for interrupts no wait */
+		pid = fork();
+		if (pid == 0) {
+			usleep(2000);
+			_exit(0);
+		}
+		EQ(waitpid(pid, &status, 0), pid);
+	}
+	signal(SIGCHLD, SIG_DFL);
+	pid = fork();
 
 	if (pid == 0)
 		for (;;)
