@@ -94,7 +94,7 @@ def test_sleeping(machine, sys, clock, absolute):
     assert sys.clock_nanosleep(clock, int(absolute), REQUEST, 0) is WAITING
     machine.go(1)
     assert machine.task.vcpu.result == 0
-    assert 14_500_000 < time.monotonic_ns() - began < 500_000_000
+    assert time.monotonic_ns() - began > 14_500_000       # and when it ends at the latest is the host's affair
 
 
 def test_for_ever_is_no_overflow(machine, sys):
