@@ -116,7 +116,7 @@ static void interrupted(const char *how, int flags, clockid_t clk)
 	CHECK(took >= ALARM_US*1000LL, "%s: the alarm came after %lld ns", how, took);
 	CHECK(rest.tv_nsec >= 0 && rest.tv_nsec < NS_PER_S, "%s: %ld ns remain", how, rest.tv_nsec);
 	remains = rest.tv_sec*NS_PER_S + rest.tv_nsec;
-	CHECK(remains <= wanted - ALARM_US*1000LL + NS_PER_S/1000, "%s: %lld ns remain of %lld", how, remains, wanted);
+	CHECK(remains <= wanted, "%s: %lld ns remain of %lld", how, remains, wanted);
 	CHECK(took + remains >= wanted, "%s: %lld ns got lost", how, wanted - took - remains);
 	CHECK(took + remains <= wanted + LATE_NS, "%s: %lld ns too many remain", how, took + remains - wanted);
 }
