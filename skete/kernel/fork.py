@@ -18,6 +18,8 @@ from skete.kernel.threads import put_tid, start_thread
 
 __all__ = ["ROWS"]
 
+_RLIMIT_NPROC = 6
+
 
 def clone(task, flags: int, stack: int, parent_tid: int, child_tid: int, tls: int):
     """clone(2), the raw call of x86-64: start a thread or a process. Returns its number. EINVAL EPERM EAGAIN ENOMEM"""
@@ -80,8 +82,11 @@ def _start_process(task, flags: int, signo: int, stack: int, fs_base: int):
         raise OSError(ENOSYS, "this engine has one process")
     if fs_base >= process.mm.high:
         raise OSError(EPERM, f"thread pointer {fs_base:#x}")
-    if len(kernel.processes) + len(kernel.zombies) >= kernel.config.processes:
-        raise OSError(EAGAIN, f"{kernel.config.processes} processes")
+    limit = kernel.config.processes
+    if process.rlimits is not None:
+        limit = min(limit, process.rlimits[_RLIMIT_NPROC][0])
+    if len(kernel.processes) + len(kernel.zombies) >= limit:
+        raise OSError(EAGAIN, f"{limit} processes")
     if flags & CLONE_VM:
         mm, mappings = process.mm, mm_fork.shown(process.mm)
     else:

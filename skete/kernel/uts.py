@@ -204,9 +204,10 @@ ROWS = (
     Row(97, getrlimit, (U32, ADDR)),
     Row(99, sysinfo, (ADDR,), "load averages, buffers and swap are 0"),
     Row(135, personality, (U32,), "flags are kept, without effect"),
-    Row(157, prctl, (I32, U64, U64, U64, U64), "PR_SET_NAME, _DUMPABLE, _PDEATHSIG, _NO_NEW_PRIVS, _TIMERSLACK and "
-                                               "their kin are kept and shown; the rest: EINVAL"),
-    Row(160, setrlimit, (U32, ADDR), "only RLIMIT_NOFILE acts"),
-    Row(302, prlimit64, (I32, U32, ADDR, ADDR), "only RLIMIT_NOFILE acts"),
+    Row(157, prctl, (I32, U64, U64, U64, U64), "PR_SET_NAME, _PDEATHSIG and _CHILD_SUBREAPER act; _DUMPABLE, "
+                                               "_NO_NEW_PRIVS, _TIMERSLACK and their kin are kept and shown; "
+                                               "the rest: EINVAL"),
+    Row(160, setrlimit, (U32, ADDR), "only RLIMIT_NOFILE and RLIMIT_NPROC act"),
+    Row(302, prlimit64, (I32, U32, ADDR, ADDR), "only RLIMIT_NOFILE and RLIMIT_NPROC act"),
     Row(318, getrandom, (ADDR, SIZE, U32)),
 )

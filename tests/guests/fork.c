@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 
 static int status_of(pid_t pid)
@@ -193,8 +194,20 @@ static void settid_and_cleartid(void)
 	munmap(word, 4096);
 }
 
+static int over_the_limit(void)
+{
+	struct rlimit limit;
+	if (getuid() == 0)
+		return 0;				/* root has no such limit natively */
+	getrlimit(RLIMIT_NPROC, &limit);
+	limit.rlim_cur = 1;
+	setrlimit(RLIMIT_NPROC, &limit);
+	return !(fork() == -1 && errno == EAGAIN);
+}
+
 static void refused(void)
 {
+	EQ(in_child(over_the_limit), 0);
 	CHECK(syscall(SYS_clone, CLONE_SIGHAND | SIGCHLD, 0, 0, 0, 0) == -1 && errno == EINVAL);
 	CHECK(syscall(SYS_clone, CLONE_THREAD | SIGCHLD, 0, 0, 0, 0) == -1 && errno == EINVAL);
 }
