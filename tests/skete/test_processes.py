@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+GUESTS = Path(__file__).resolve().parent.parent / "guests"
 BUSYBOX, DASH = "/bin/busybox", "/bin/dash"
 
 SCRIPTS = {
@@ -202,3 +203,15 @@ def test_threads_that_map_while_others_fork(guests, skete, tmp_path):
                    check=True, timeout=60)
     guest = skete("run", "--timeout", "60", program)
     assert (guest.returncode, guest.stdout) == (0, "done\n"), guest.stderr
+
+
+def test_children_of_a_small_musl_program(engine_name, sysroot, skete, tmp_path):
+    """All of it lies in one page table, so an engine that kept entries of an ended child would show them here."""
+    program = tmp_path / "fork"
+    built = subprocess.run([sysroot / "bin" / "skete-gcc", "-static", "-O1", "-pthread", GUESTS / "fork.c", "-o",
+                            program], capture_output=True, text=True, timeout=120)
+    assert built.returncode == 0, built.stderr
+    work = tmp_path / "work"
+    work.mkdir()
+    done = skete("run", "--engine", engine_name, "--timeout", "30", "--mount", f"{work}:/work", "--cwd", "/work", program)
+    assert done.returncode == 0 and done.stdout.endswith("passed\n"), done.stdout + done.stderr

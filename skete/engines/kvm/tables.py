@@ -6,10 +6,12 @@ back to say so. Nobody is told that entries have changed: see memory.forget.
 """
 from __future__ import annotations
 
+from _collections import deque       # collections itself costs 3 ms to import
 from array import array
 
+from skete.engine import EngineError
 from skete.engines.kvm.layout import (
-    HUGE, MAX_PROCESSORS, PROCESSOR_SIZE, PROCESSORS, PROCESSORS_AT, STUB, STUB_AT, TABLES, TABLES_AT)
+    HUGE, MAX_PROCESSORS, OWN_SIZE, PROCESSOR_SIZE, PROCESSORS, PROCESSORS_AT, STUB, STUB_AT, TABLES, TABLES_AT)
 
 __all__ = ["PageTables", "SharedTables"]
 
@@ -32,21 +34,27 @@ class SharedTables:
 
     def __init__(self, memory, pages_at: int):
         self.memory, self.words = memory, memory.own64
-        self._next, self._free = pages_at, []
+        self._next, self._free = pages_at, deque()
         self.top = self._branch()
 
     def page(self) -> int:
         """A zeroed page, guest-physical. EngineError when there is no room for more."""
-        if self._free:
-            return self._free.pop()
         at = self._next
-        self._next += 4096
-        self.memory.cover(at, 4096)
-        return at
+        if at + 4096 <= OWN_SIZE:
+            self._next += 4096
+            self.memory.cover(at, 4096)
+            return at
+        if not self._free:
+            raise EngineError(f"page tables take all of {OWN_SIZE >> 20} MiB")
+        return self._free.popleft()
 
     def give(self, pages: list) -> None:
+        """A space has ended. Its pages go back to the host, and serve as tables again only when there are no others:
+        a KVM with shadow page tables keeps what it has derived from a page, and does not see us write another table
+        into it, so that a new space would find entries of an old one. (With the whole room between, it has long
+        forgotten.)"""
         for at in pages:
-            self.words[at >> 3:(at >> 3) + 512] = _EMPTY
+            self.memory.discard(at, 4096)
         self._free.extend(pages)
 
     def show_stub(self) -> None:

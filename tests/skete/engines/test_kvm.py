@@ -25,6 +25,9 @@ class FakeMemory:
     def cover(self, start, length):
         pass
 
+    def discard(self, start, length):
+        self.own64[start >> 3:start + length >> 3] = memoryview(bytes(length)).cast("Q")
+
 
 def walk(words, cr3: int, address: int):
     """What the processor finds (Intel SDM 3A, 4.5): (guest-physical address, flags), or None."""
