@@ -77,10 +77,33 @@ class KvmEngine(Engine):
         self.shared = SharedTables(memory, layout.PAGES_AT)
 
     def discard(self, frame: int, length: int) -> None:
+        stale = [space for space in self._spaces if space.stale and space.is_stale(frame, frame + length)]
+        for space in stale:
+            self.pause(space)
         self.memory.discard(layout.RAM_AT + frame, length)
-        for space in self._spaces:
-            if space.stale:
-                space.discarded(frame, frame + length)
+        for space in stale:
+            space.discarded(frame, frame + length)
+
+    def pause(self, space) -> None:
+        """No thread of this space is in KVM_RUN until we are in ``wait`` again.
+
+        A KVM with shadow page tables may have read an entry of ours just before it was taken out, and put into force
+        what it read after the translations have been dropped: it heeds what is dropped from its reading on. So every
+        KVM_RUN ends before, and what it was about with it.
+        """
+        running = [vcpu.processor for vcpu in space.vcpus if vcpu.processor.inside]
+        if not running:
+            return
+        for processor in running:
+            threads.kick(processor.worker.ident)
+        wake = self._wake_fd()
+        self._sleeping = True
+        try:
+            while any(processor.inside for processor in running):
+                if select.select((wake,), (), (), 1)[0]:
+                    os.eventfd_read(wake)
+        finally:
+            self._sleeping = False
 
     def space(self) -> KvmSpace:
         space = KvmSpace(self)
@@ -120,6 +143,7 @@ class KvmEngine(Engine):
                 trap = self._trap(vcpu, failure) if type(failure) is int else self._given(vcpu, failure)
                 if trap is not None:
                     return vcpu, trap
+                vcpu.processor.working = vcpu.processor.inside = True
                 vcpu.processor.worker.go(vcpu)
                 continue
             if deadline is not None:
@@ -133,21 +157,26 @@ class KvmEngine(Engine):
         """Until a processor has stopped. Whether it was something else that ended it."""
         if self._signals.held:
             self._signals.let()
-        if self._wake < 0:
-            self._wake = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+        wake = self._wake_fd()
         self._sleeping = True
         self._own_ns += monotonic_ns() - self._left_ns
         try:
             if self._posted:
                 return False
-            ready = select.select((self._wake, *wake_fds), (), (), timeout_s)[0]
+            ready = select.select((wake, *wake_fds), (), (), timeout_s)[0]
         finally:
             self._sleeping = False
             self._left_ns = monotonic_ns()
-        if self._wake not in ready:
+        if wake not in ready:
             return True
-        os.eventfd_read(self._wake)     # perhaps of one that has been looked at since
+        os.eventfd_read(wake)           # perhaps of one that has been looked at since
         return len(ready) > 1 and not self._posted
+
+    def _wake_fd(self) -> int:
+        """What workers write to when the monitor's thread sleeps."""
+        if self._wake < 0:
+            self._wake = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+        return self._wake
 
     def _watch(self, deadline: float | None, fds: tuple) -> None:
         if self._watcher is None:
@@ -296,11 +325,12 @@ class KvmEngine(Engine):
                 processor.worker = threads.Worker(self._enter, self._stopped)
             if self._measured is not None:
                 self._measure(None)
-            processor.working = True
+            processor.working = processor.inside = True
             processor.worker.go(vcpu)
 
     def _stopped(self, vcpu, failure) -> None:
         """In a worker: its processor has stopped."""
+        vcpu.processor.inside = False
         self._posted.append((vcpu, failure))
         if self._sleeping:
             os.eventfd_write(self._wake, 1)

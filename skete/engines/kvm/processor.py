@@ -71,8 +71,9 @@ _FLAT = _segment(0, 3, 3, False)
 
 class Processor:
     """fd, run: the vcpu and its shared page;  state: see above, valid while it is stopped;  ring: 0 or 3, likewise
-    back: of IN_SYSCALL: rip, rflags and rsp of the program;  by_frame: which way back;  worker: the thread that runs it, if any;  working: from when it is told to until its stop
-    has been looked at;  entered_ns: the worker's processor time when it last entered"""
+    back: of IN_SYSCALL: rip, rflags and rsp of the program;  by_frame: which way back
+    worker: the thread that runs it, if any;  working: from when it is told to until its stop has been looked at
+    inside: from when it is told to until it has stopped;  entered_ns: the worker's processor time when it last entered"""
 
     def __init__(self, device, memory, number: int):
         self.device, self.number = device, number
@@ -85,7 +86,8 @@ class Processor:
         self.state, self.ring = IN_USER, 3
         self.by_frame = self.used_before = False
         self.back = (0, 0, 0)
-        self.worker, self.working, self.entered_ns = None, False, 0
+        self.worker, self.entered_ns = None, 0
+        self.working = self.inside = False
 
     def _set_up(self, memory) -> None:
         fd, device = self.fd, self.device

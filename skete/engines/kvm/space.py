@@ -79,7 +79,11 @@ class KvmSpace(AddressSpace):
                 left.append((max(low, end), high))
         self.stale = left
 
+    def is_stale(self, start: int, end: int) -> bool:
+        return any(low < end and start < high for low, high in self.stale)
+
     def forget_stale(self) -> None:
+        self.engine.pause(self)
         stale, self.stale = self.stale, []
         for start, end in stale:
             self.engine.memory.forget(RAM_AT + start, end - start)

@@ -251,6 +251,63 @@ def test_processors_of_ended_threads_are_used_again(kvm):
     assert len(os.listdir("/proc/self/task")) < 12
 
 
+def test_a_second_thread_hears_a_kick_after_a_page_fault(kvm):
+    """The fault was none of the program's: the thread was let go by the engine itself."""
+    engine, space, vcpu = kvm(CALL + LOOP)
+    far = 0x1000_0000
+    space.map(far, 64 << 20, 3, 1 << 30)        # too much to be filled before it is touched
+    engine.ram[0x1400:0x1400 + 9] = b"\xff\x04\x25" + (far + 0x10).to_bytes(4, "little") + b"\xeb\xfe"
+    vcpu.resume()
+    engine.wait(5)
+    child = space.vcpu(Regs(rip=TEXT + 0x400, rsp=STACK + 0x800, eflags=0x202), parent=vcpu)
+    vcpu.resume(0)
+    for _ in range(100):
+        assert engine.wait(5)[0] is vcpu
+        if engine.ram[(1 << 30) + 0x10]:
+            break
+        vcpu.resume(0)
+    child.kick()
+    seen, trap = engine.wait(5)
+    assert seen is child and type(trap) is Kicked
+
+
+@pytest.mark.parametrize("how", ["unmap", "unmap and discard", "protect"])
+def test_no_processor_runs_while_translations_are_dropped(kvm, how, monkeypatch):
+    """Else one in the middle of a page fault may put an old translation back."""
+    engine, space, vcpu = kvm(CALL + LOOP)
+    counter = b"\xff\x04\x25" + (STACK + 0x10).to_bytes(4, "little")     # incl STACK + 0x10
+    engine.ram[0x1400:0x1400 + 9] = counter + b"\xeb\xf7"
+    vcpu.resume()
+    engine.wait(5)
+    child = space.vcpu(Regs(rip=TEXT + 0x400, rsp=STACK + 0x800, eflags=0x202), parent=vcpu)
+    space.map(0x60_0000, PAGE, 3, 0x8000)
+    vcpu.resume(0)
+    assert engine.wait(5)[0] is vcpu
+    inside = []
+    for name in ("forget", "discard"):
+        real = getattr(engine.memory, name)
+        monkeypatch.setattr(engine.memory, name, lambda *words, real=real: (inside.append(child.processor.inside),
+                                                                            real(*words)))
+
+    def count():
+        return struct.unpack_from("<I", engine.ram, 0x2010)[0]
+    if how == "protect":
+        space.protect(0x60_0000, PAGE, 1)
+    else:
+        space.unmap(0x60_0000, PAGE)
+    if how == "unmap and discard":
+        engine.discard(0x8000, PAGE)
+    vcpu.resume(0)
+    assert inside and not any(inside)
+    before = count()
+    for _ in range(100):
+        assert engine.wait(5)[0] is vcpu
+        vcpu.resume(0)
+        if count() != before:
+            break
+    assert count() != before, "the other thread runs on"
+
+
 def test_too_many_threads_are_eagain(kvm):
     engine, space, vcpu = kvm(CALL + LOOP)
     engine.limit = 3
