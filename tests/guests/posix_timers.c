@@ -13,12 +13,12 @@ static volatile pid_t fired_in;
 static void on_timer(int signo, siginfo_t *info, void *context)
 {
 	(void)signo, (void)context;
-	fired++;
 	code = info->si_code;
 	value = info->si_value.sival_int;
 	timer_of = info->si_timerid;
 	overrun_of = info->si_overrun;
 	fired_in = syscall(SYS_gettid);
+	fired++;		/* last: another thread may be waiting for it */
 }
 
 static int create(clockid_t clock, struct sigevent *event, int *timer)
