@@ -16,7 +16,7 @@ from skete.kernel import pending
 from skete.kernel.clock import process_cpu_ns
 from skete.kernel.siginfo import SigInfo
 
-__all__ = ["continued", "ended", "members", "reap", "release", "stopped", "told"]
+__all__ = ["continued", "ended", "members", "orphaned", "reap", "release", "stopped", "told"]
 
 
 def members(kernel, group: int) -> list:
@@ -104,12 +104,18 @@ def _heir(process):
     return first if first is not process and first.status is None else None
 
 
+def orphaned(kernel, group: int, gone=None) -> bool:
+    """Whether nobody of the session outside of a group cares for it, setpgid(2). The first process has its parent
+    outside of the machine."""
+    return not any(p is kernel.first or p.parent is not None and p.parent.pgid != group and p.parent.sid == p.sid
+                   for p in kernel.processes.values() if p.pgid == group and p is not gone)
+
+
 def _hang_up(kernel, group: int, gone) -> None:
-    """A group that nobody outside of it cares for any more, and of which somebody is stopped, is woken to end:
-    setpgid(2), "orphaned process group"."""
-    living = [p for p in kernel.processes.values() if p.pgid == group and p is not gone]
-    if any(p.parent is not None and p.parent.pgid != group and p.parent.sid == p.sid for p in living):
+    """A group that has become orphaned, and of which somebody is stopped, is woken to end."""
+    if not orphaned(kernel, group, gone):
         return
+    living = [p for p in kernel.processes.values() if p.pgid == group and p is not gone]
     if any(p.signals.stopped for p in living):
         for process in living:
             pending.send_process(process, SigInfo(SIGHUP))

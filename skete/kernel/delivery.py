@@ -11,8 +11,9 @@ from __future__ import annotations
 from errno import EINTR
 
 from skete.abi.signal import (SA_NODEFER, SA_RESETHAND, SA_RESTART, SEGV_ACCERR, SEGV_MAPERR, SI_KERNEL, SIG_DFL,
-                              SIG_IGN, SIGSEGV, STOPS_BY_DEFAULT, bit)
+                              SIG_IGN, SIGSEGV, SIGSTOP, STOPS_BY_DEFAULT, bit)
 from skete.kernel import exits, pending, sigframes
+from skete.kernel.children import orphaned, stopped
 from skete.kernel.outcome import KEEP, Restart, Wait
 from skete.kernel.siginfo import SigInfo
 
@@ -53,6 +54,8 @@ def deliver(task, trap, result):
             observer.signalled(task, signo, info)
         if action.handler == SIG_DFL:
             if bit(signo) & STOPS_BY_DEFAULT:
+                if signo != SIGSTOP and orphaned(task.kernel, process.pgid):
+                    continue        # nobody would let it go on: POSIX has the terminal's stop signals do nothing
                 return _stop(process, result, signo)
             exits.end_process(process, ("signalled", signo))
             return None
@@ -115,7 +118,6 @@ def _executed_syscall(task, rip: int) -> bool:
 
 def _stop(process, result, signo: int):
     process.signals.stopped = True
-    from skete.kernel.children import stopped
     stopped(process, signo)
     for task in process.tasks.values():
         task.notify = True
