@@ -48,6 +48,9 @@ def end_process(process, status: tuple) -> None:
         for observer in kernel.observers:
             observer.exited(task, status)
     process.tasks.clear()
+    if process.tty is not None and process.sid == process.pid:
+        from skete.kernel.tty import leader_ended
+        leader_ended(process)
     for timer in process.timers.values():
         timer.stop()
     process.timers.clear()

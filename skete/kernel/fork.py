@@ -126,7 +126,7 @@ def _process_like(process, pid: int, space, mm, flags: int) -> Process:
         else:
             fs = fs.fork()
     child = Process(kernel, pid, space, mm, files, fs, process.parent if flags & CLONE_PARENT else process)
-    child.pgid, child.sid = process.pgid, process.sid
+    child.pgid, child.sid, child.tty = process.pgid, process.sid, process.tty
     child.program = process.program.hold() if process.program is not None else None
     child.exe, child.argv, child.envp = process.exe, process.argv, process.envp
     child.auxv, child.envp_at, child.bias = process.auxv, process.envp_at, process.bias

@@ -30,8 +30,8 @@ from skete.kernel.task import Task
 __all__ = ["Kernel"]
 
 _Generator = type((lambda: (yield))())
-#: SIGINT SIGQUIT SIGWINCH: what a terminal sends to its foreground process group
-_TERMINAL = (2, 3, 28)
+#: SIGINT SIGQUIT SIGTSTP SIGWINCH: what a terminal sends to its foreground process group
+_TERMINAL = (2, 3, 20, 28)
 #: execve, execveat: they set all registers, and have a result all the same
 _EXECUTES = (59, 322)
 
@@ -96,6 +96,9 @@ class Kernel:
         self.processes[process.pid] = process
         if self.first is None:
             self.first = process
+            terminal = fs.namespace.terminal if fs is not None else None
+            if terminal is not None:
+                terminal.control.take(process)
         for observer in self.observers:
             observer.started(task)
         vcpu.resume()
@@ -136,7 +139,7 @@ class Kernel:
         targets = [first]
         if signo in _TERMINAL and len(self.processes) > 1:
             terminal = first.fs.namespace.terminal if first.fs is not None else None
-            group = terminal.foreground if terminal is not None else 0
+            group = terminal.control.foreground if terminal is not None else 0
             targets = [p for p in self.processes.values() if p.pgid == (group or first.pgid)]
         for process in targets:
             pending.send_process(process, SigInfo(signo))

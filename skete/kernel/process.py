@@ -28,6 +28,7 @@ class Process:
         self.parent = parent
         self.ppid = parent.pid if parent else 0
         self.pgid = self.sid = pid
+        self.tty = None             # the controlling terminal: skete.kernel.tty.Control
         self.tasks = {}
         self.program = None
         self.children = {}

@@ -29,6 +29,8 @@ def service(task, trap):
         return row.call(task, trap.words)
     except OSError as e:
         return -e.errno
+    except Restart:
+        return Restart
 
 
 def count(kernel, nr: int) -> None:

@@ -57,18 +57,19 @@ def setpgid(task, pid: int, group: int) -> int:
 
 
 def setsid(task) -> int:
-    """setsid(2): a session of one's own. EPERM for a group leader"""
+    """setsid(2): a session of one's own, without a terminal. EPERM for a group leader"""
     process = task.process
     if members(task.kernel, process.pid):
         raise OSError(EPERM, "leads a group already")
     process.pgid = process.sid = process.pid
+    process.tty = None
     return process.sid
 
 
 ROWS = (
     Row(109, setpgid, (I32, I32)),
     Row(111, getpgrp),
-    Row(112, setsid, (), "the terminal stays everybody's"),
+    Row(112, setsid),
     Row(121, getpgid, (I32,)),
     Row(124, getsid, (I32,)),
 )

@@ -106,6 +106,7 @@ IOCTLS = {
     0x5413: ("TIOCGWINSZ", ">winsize"), 0x5414: ("TIOCSWINSZ", "*winsize"), 0x541b: ("FIONREAD", ">int"),
     0x5420: ("TIOCPKT", "*int"), 0x5421: ("FIONBIO", "*int"), 0x5422: ("TIOCNOTTY", ""), 0x5425: ("TCSBRKP", "d"),
     0x5429: ("TIOCGSID", ">int"), 0x80045430: ("TIOCGPTN", ">int"), 0x40045431: ("TIOCSPTLCK", "*int"),
+    0x80045438: ("TIOCGPKT", ">int"), 0x80045439: ("TIOCGPTLCK", ">int"), 0x40045436: ("TIOCSIG", "d"),
     0x5450: ("FIONCLEX", ""), 0x5451: ("FIOCLEX", ""), 0x5452: ("FIOASYNC", "*int"), 0x5460: ("FIOQSIZE", ">u64"),
 }
 

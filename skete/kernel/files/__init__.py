@@ -28,8 +28,13 @@ def open_files(namespace: Namespace, fds: tuple = (0, 1, 2), cwd: bytes = b"/", 
     fs = Fs(namespace, cwd, umask)
     files = FdTable()
     for fd, description in enumerate(stdio(fds)):
-        if description is not None:
-            files.replace(fd, description)
-            if namespace.terminal is None and hasattr(description, "foreground"):
-                namespace.terminal = description.hold()
+        if description is None:
+            continue
+        files.replace(fd, description)
+        if not hasattr(description, "control"):
+            continue
+        if namespace.terminal is None:
+            namespace.terminal = description.hold()
+        elif description.stat().st_rdev == namespace.terminal.stat().st_rdev:
+            description.control = namespace.terminal.control
     return files, fs

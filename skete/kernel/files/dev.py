@@ -2,8 +2,9 @@
 from __future__ import annotations
 
 import os
-from errno import ENOSPC, ENXIO
+from errno import EIO, ENOSPC, ENXIO
 
+from skete.abi.fcntl import O_NOCTTY
 from skete.abi.stat import S_IFCHR, ST_VALID, TMPFS_MAGIC
 from skete.kernel.files.description import Description
 from skete.kernel.files.pseudo import Entry, Folder, Link
@@ -86,19 +87,29 @@ class Device(Entry):
 
 
 class _Tty(Entry):
-    """The controlling terminal: the one among the monitor's own descriptors, shared."""
+    """The controlling terminal: the one among the monitor's own descriptors, shared, or a pseudo-terminal."""
     mode, rdev = S_IFCHR | 0o666, os.makedev(5, 0)
 
     def stat(self, task):
-        # The terminal's own, so that ttyname(3) finds this to be what descriptor 0 is open on.
+        # The granted terminal's own, so that ttyname(3) finds this to be what descriptor 0 is open on.
         terminal = task.fs.namespace.terminal if task is not None else None
         return terminal.stat() if terminal is not None else None
 
     def open(self, task, path: tuple, flags: int, stat) -> Description:
-        terminal = task.fs.namespace.terminal
-        if terminal is None:
-            raise OSError(ENXIO, "no terminal was granted")
-        return terminal
+        namespace, control = task.fs.namespace, task.process.tty
+        if control is None:
+            raise OSError(ENXIO, "no controlling terminal")
+        if namespace.terminal is not None and control is namespace.terminal.control:
+            return namespace.terminal
+        for pair in namespace.ptys.values():
+            if pair.control is control:
+                return pair.open(task, flags | O_NOCTTY)
+        raise OSError(EIO, "hung up")
+
+
+def _pts() -> dict:
+    from skete.kernel.files.pty import Ptmx, Pts
+    return {b"ptmx": Ptmx(), b"pts": Pts()}
 
 
 def dev() -> Folder:
@@ -110,6 +121,7 @@ def dev() -> Folder:
         b"random": Device(1, 8, _Random),
         b"urandom": Device(1, 9, _Random),
         b"tty": _Tty(),
+        **_pts(),
         b"fd": Link(b"/proc/self/fd"),
         b"stdin": Link(b"/proc/self/fd/0"),
         b"stdout": Link(b"/proc/self/fd/1"),

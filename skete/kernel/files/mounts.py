@@ -158,6 +158,7 @@ class Namespace:
     below:     {path: names}, for every path that leads to a mount
     terminal:  the Terminal that /dev/tty is, or None; dropped with the namespace
     task:      who walks now, for the trees that show everybody something else. One thread, one call at a time.
+    ptys:      {number: Pair}, the pseudo-terminals whose masters are open (skete.kernel.files.pty)
     mapped:    {(device, inode): HostPages} of the host files that are mapped shared (skete.kernel.files.mapped)
     locks:     the record locks (skete.kernel.files.locks), once there was one
     held:      directories that outlive a walk: working directories, open ones. A rename keeps their paths true.
@@ -166,7 +167,7 @@ class Namespace:
     def __init__(self, mounts: list = ()):
         self.table, self.below, self.held = {}, {}, set()
         self.terminal = self.task = self.locks = None
-        self.mapped = {}
+        self.mapped, self.ptys = {}, {}
         self.made_ns = time_ns()
         self._inodes = {}
         self._missing = BuiltIn(b"/", _Missing, TMPFS_MAGIC)

@@ -3,7 +3,7 @@ import os
 import pty
 import struct
 import termios
-from errno import EAGAIN, EBADF, EFAULT, ENOTTY, ENXIO, EPERM
+from errno import EAGAIN, EBADF, EFAULT, ENOTTY, ENXIO, EPERM, ESRCH
 from fcntl import F_GETFL, fcntl, ioctl
 
 import pytest
@@ -37,6 +37,7 @@ def terminal(make):
     """(guest with a terminal as 0, 1 and 2; the master's descriptor; the terminal's)"""
     master, slave = pty.openpty()
     guest = make(slave, slave, slave, own=(master,))
+    guest.namespace.terminal.control.take(guest.task.process)
     yield guest, master, slave
 
 
@@ -83,7 +84,7 @@ def test_nobody_types_into_the_users_shell(terminal):
     guest, master, slave = terminal
     guest.mm.write(BUFFER, b"x")
     refuses(EPERM, guest.ioctl, 0, ioctls.TIOCSTI, BUFFER)
-    refuses(EPERM, guest.ioctl, 0, ioctls.TIOCSCTTY, 1)
+    assert guest.ioctl(0, ioctls.TIOCSCTTY, 1) == 0         # it has it already
 
 
 def test_process_groups_are_the_guests_own(terminal):
@@ -94,7 +95,10 @@ def test_process_groups_are_the_guests_own(terminal):
         assert guest.mm.read_u32(BUFFER) == pid
     guest.ioctl(0, ioctls.TIOCSPGRP, BUFFER)
     guest.mm.write_u32(BUFFER, 1)
-    refuses(EPERM, guest.ioctl, 0, ioctls.TIOCSPGRP, BUFFER)
+    refuses(ESRCH, guest.ioctl, 0, ioctls.TIOCSPGRP, BUFFER)
+    guest.task.process.tty = None
+    for request in (ioctls.TIOCGPGRP, ioctls.TIOCGSID, ioctls.TIOCSPGRP, ioctls.TIOCNOTTY):
+        refuses(ENOTTY, guest.ioctl, 0, request, BUFFER)
 
 
 def test_reading_a_terminal_waits_for_a_line(terminal):
