@@ -14,8 +14,9 @@ __all__ = ["TIMEOUT", "run"]
 #: run's answer when the deadline passed first
 TIMEOUT = ("timeout", 124)
 
-#: SIGHUP SIGINT SIGQUIT SIGUSR2 SIGTERM SIGCONT SIGWINCH: host signals that the guest gets instead of us
-_PASSED_ON = (1, 2, 3, 12, 15, 18, 28)
+_SIGSTOP, _SIGTSTP = 19, 20
+#: SIGHUP SIGINT SIGQUIT SIGUSR2 SIGTERM SIGCONT SIGTSTP SIGWINCH: host signals that the guest gets instead of us
+_PASSED_ON = (1, 2, 3, 12, 15, 18, _SIGTSTP, 28)
 
 
 def run(engine, kernel, timeout_s: float | None = None) -> tuple:
@@ -35,6 +36,8 @@ def run(engine, kernel, timeout_s: float | None = None) -> tuple:
             kernel.run_ready()
             if kernel.status is not None:
                 break
+            if signals.suspends and kernel.first.signals.stopped:
+                signals.suspend()
             timeout_s = scheduler.timeout_s()
             if deadline is not None:
                 left = deadline - monotonic()
@@ -54,6 +57,7 @@ class _HostSignals:
     def __init__(self, kernel):
         self.kernel = kernel
         self.arrived = []
+        self.suspends = False       # Ctrl-Z has been passed on: where it stops the first process, it stops us
         self.fds = ()
         self._before = {}
 
@@ -81,7 +85,14 @@ class _HostSignals:
         os.read(self._pipe[0], 4096)
         arrived, self.arrived = self.arrived, []
         for signo in arrived:
+            self.suspends = signo == _SIGTSTP
             self.kernel.signal(signo)
+
+    def suspend(self) -> None:
+        """Stop, as the program would if it ran without us, so that the user's shell has the terminal back. SIGCONT,
+        which lets us go on, is passed on like others."""
+        self.suspends = False
+        os.kill(os.getpid(), _SIGSTOP)
 
     def __exit__(self, *_):
         if self.fds:
