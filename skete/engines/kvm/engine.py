@@ -255,6 +255,8 @@ class KvmEngine(Engine):
             if vcpu.space.page_fault(vcpu, address, error):
                 if processor.prepare(None):
                     return None
+        elif vector == faults.UNDEFINED:
+            vector, error = faults.undefined(vcpu.space.peek(rip, 3))
         elif vector in (faults.X87, faults.SIMD):
             code = fpu.exception(processor.area(), vector == faults.SIMD)
         vcpu.running = vcpu.kicked = False

@@ -5,9 +5,12 @@ from skete.abi.signal import (BUS_ADRALN, FPE_INTDIV, ILL_ILLOPN, SEGV_MAPERR, S
                               SIGSEGV, SIGTRAP, TRAP_BRKPT, TRAP_TRACE)
 from skete.engine import Fault
 
-__all__ = ["DEBUG", "PAGE_FAULT", "SIMD", "X87", "fault"]
+from skete.engines.kvm.layout import TASK_SIZE
 
-DEBUG, PAGE_FAULT, X87, SIMD = 1, 14, 16, 19
+__all__ = ["DEBUG", "PAGE_FAULT", "SIMD", "UNDEFINED", "X87", "fault", "undefined"]
+
+DEBUG, UNDEFINED, PROTECTION, PAGE_FAULT, X87, SIMD = 1, 6, 13, 14, 16, 19
+_PRESENT, _RESERVED = 1, 8
 
 #: vector -> (signal, si_code, whether si_addr is the instruction)
 _KINDS = {
@@ -16,10 +19,24 @@ _KINDS = {
 }
 
 
+def undefined(code: bytes) -> tuple:
+    """(vector, error) of what is said to be an undefined instruction; code: its first bytes.
+
+    A software-backed KVM emulates what faults, and calls undefined what its emulator does not know.
+    """
+    if len(code) > 1 and code[0] == 0xcd:                                   # int n
+        return PROTECTION, code[1] << 3 | 2
+    if code[:2] == b"\x0f\xae" and len(code) > 2 and code[2] >> 3 & 7 == 2 and code[2] < 0xc0:   # ldmxcsr
+        return PROTECTION, 0
+    return UNDEFINED, 0
+
+
 def fault(vector: int, error: int, rip: int, address: int = 0, code: int = 0, flags: int = 0) -> Fault:
     """vector, error: the processor's;  address: of a page fault;  code: of a floating point exception;
     flags: rflags at a debug exception"""
     if vector == PAGE_FAULT:
+        if address >= TASK_SIZE:        # as if there were something, so that nobody learns what there is
+            error = error & ~_RESERVED | _PRESENT
         return Fault(SIGSEGV, SEGV_MAPERR, address, error, vector)      # which of the two, the kernel knows
     if vector in (X87, SIMD):
         return Fault(SIGFPE, code, rip, error, vector)

@@ -93,6 +93,14 @@ class KvmSpace(AddressSpace):
         self.engine.memory.cover(physical, end - start)
         self.tables.fill(start, end, physical, tables.flags(prot))
 
+    def peek(self, address: int, length: int) -> bytes:
+        """What is mapped at an address, up to the end of that mapping."""
+        region = self.regions.at(address)
+        if region is None:
+            return b""
+        _, end, _, delta = region
+        return bytes(self.engine.ram[address + delta:min(address + length, end) + delta])
+
     # ---- page faults ----
 
     def page_fault(self, vcpu, address: int, error: int) -> bool:
