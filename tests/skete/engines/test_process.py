@@ -259,9 +259,14 @@ def test_a_fork_that_the_guest_disturbs_is_refused_and_leaves_nothing(bare, monk
         assert m.next(0.01) is None
     m.vcpu.kick()
     m.next()
-    with pytest.raises(OSError) as refused:
-        fork(m, SPIN)
-    assert refused.value.errno == errno.EAGAIN
+    refused = None
+    for _ in range(200):        # on a busy host the other thread may not run just then, and the fork succeeds
+        try:
+            fork(m, SPIN).space.kill()
+        except OSError as error:
+            refused = error
+            break
+    assert refused is not None and refused.errno == errno.EAGAIN
     source, trap = m.next()
     assert source is m.space and type(trap) is Died, "the whole machine pays for it"
     assert not children()
