@@ -16,6 +16,8 @@ from verbs.libc import Toolchain
 from verbs.options import BUILD, TOP, refuse
 
 APPS = TOP / "apps"
+#: what `scons test kvm=nested` runs
+IN_NESTED = "hello,errno,threads,npb/bt"
 
 
 @dataclass
@@ -68,7 +70,8 @@ def declare(env, toolchain: Toolchain) -> Apps:
     """Read the SConscripts of the chosen apps."""
     apps = Apps(known())
     testing = "test" in COMMAND_LINE_TARGETS
-    wanted = "all" if testing and "app" not in env["VARIABLES"].args else env["app"]
+    usual = "all" if env["kvm"] == "here" else IN_NESTED
+    wanted = usual if testing and "app" not in env["VARIABLES"].args else env["app"]
     here = chosen(wanted, apps.known)
     for name, folder in here:
         title = name if folder.is_relative_to(APPS) else folder.name

@@ -59,6 +59,8 @@ def _variables(arguments: dict[str, str], libcs: dict[str, object]) -> Variables
         EnumVariable("arch", "machine that the programs are for", "x86_64", allowed_values=("x86_64",)),
         EnumVariable("engine", "what makes the guest; native: no monitor at all", "process",
                      allowed_values=("process", "kvm", "native")),
+        EnumVariable("kvm", "what scons test is about; nested, shadow: the KVM engine on an emulated kvm_amd", "here",
+                     allowed_values=("here", "nested", "shadow")),
         EnumVariable("run", "run and verify what was built; again: even what is up to date", "yes",
                      allowed_values=("yes", "no", "again"), map=yes_no, ignorecase=1),
         EnumVariable("opt", "optimisation of the apps, instead of what each asks for", "default",
@@ -124,6 +126,7 @@ def help_text(env, apps: list[str]) -> str:
 
     scons app=NAME      build, run and verify an app
     scons test          build what the tests need, and run them
+                        (kvm=nested: guests on a hardware KVM that QEMU emulates; takes minutes)
     scons dist          pack the patched libc's source and its sysroot, with checksums and SBOM, into dist/
     scons matrix        every app with every libc: a table, build/matrix/matrix.json, docs/compatibility.svg
     scons -c            remove what was built (not what was downloaded)

@@ -35,6 +35,7 @@ WORDS = {
     "sums": "SUMS   $TARGET",
     "matrix": "MATRIX every app with every libc",
     "test": "TEST   tests",
+    "nested": "NESTED $TARGET (QEMU emulates a machine with a hardware KVM)",
 }
 QUIET = ("spec", "index")     # too small to be worth a line
 

@@ -1,4 +1,7 @@
-"""`scons test`: build the sysroot and every app's program, then run pytest."""
+"""`scons test`: build the sysroot and every app's program, then run pytest.
+
+`scons test kvm=nested` instead runs a few apps in an emulated machine that has a hardware KVM: see steps/nested.
+"""
 from __future__ import annotations
 
 import importlib.util
@@ -7,7 +10,7 @@ import subprocess
 
 from SCons.Script import COMMAND_LINE_TARGETS
 
-from verbs.options import TOP, refuse
+from verbs.options import BUILD, TOP, refuse
 
 
 def declare(env, toolchain, apps) -> None:
@@ -16,6 +19,9 @@ def declare(env, toolchain, apps) -> None:
         return
     if toolchain.sysroot is None:
         refuse(f"libc={toolchain.recipe.name}: the tests are about a libc of ours; app=all verifies the apps")
+    if env["kvm"] != "here":
+        _nested(env, apps)
+        return
     if importlib.util.find_spec("pytest") is None:
         refuse(f"pytest is not there for {env['PYTHON']}: use ./scons, or install requirements.txt")
     env = env.Clone()
@@ -25,6 +31,19 @@ def declare(env, toolchain, apps) -> None:
     env.AlwaysBuild(env.Alias("test", run))
     env.AlwaysBuild(run)
     env.NoCache(run)
+
+
+def _nested(env, apps) -> None:
+    """Declare the same target, about the KVM engine on an emulated processor."""
+    log = f"{BUILD}/nested/{env['kvm']}.log"
+    parameters = "npt=0" if env["kvm"] == "shadow" else ""
+    programs = [run.program for run in apps.runs]
+    run = env.Command(log, [*apps.programs], env.Said(f"${{STEP}}.nested $TARGET {' '.join(str(p) for p in programs)} -- "
+                                                       + parameters, "nested"))
+    env.Precious(run)       # the log of a run that failed is what one wants to read
+    env.AlwaysBuild(run)
+    env.NoCache(run)
+    env.Alias("test", run)
 
 
 def _settings(toolchain) -> dict[str, str]:
