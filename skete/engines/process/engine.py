@@ -15,7 +15,7 @@ from skete.engines.process import stub
 from skete.engines.process.layout import (
     FD_RAM, KICK_SIGNAL, KIND_BORN, KIND_DONE, KIND_HELLO, KIND_SIGNAL, KIND_SYSCALL, MAX_SLOTS, RESERVED_END, RING_NR,
     SLOT_FAILED, SLOT_ORDER_LIST, SLOT_SIZE, SLOT_STACK, SLOTS_BASE, SLOTS_SIZE, STUB_BASE, TASK_SIZE, ORDER_SIZE)
-from skete.engines.process.space import REVOKED, ProcessSpace
+from skete.engines.process.space import ProcessSpace
 
 __all__ = ["ProcessEngine"]
 
@@ -192,7 +192,7 @@ class ProcessEngine(Engine):
     def _order(self, family, vcpu, notification: int, nr: int, words: list) -> None:
         """A thread carries out an order: let it pass if it is the very one that is due, else refuse it."""
         due = vcpu.expected.pop() if vcpu.expected else ()
-        if due[:7] != (nr, *words):
+        if due != (nr, *words):
             if due:
                 vcpu.expected.append(due)
             self._refuse(family, notification, errno.ENOSYS)
@@ -200,8 +200,7 @@ class ProcessEngine(Engine):
         if vcpu.ended and not vcpu.expected and not vcpu.waiting:
             del self.by_tid[vcpu.tid]
             vcpu.space.tids.discard(vcpu.tid)
-        carry_out = 0 if due[7:] == (REVOKED,) else seccomp.SECCOMP_USER_NOTIF_FLAG_CONTINUE
-        self._answer(family, _RESP.pack(notification, 0, 0, carry_out))
+        self._answer(family, _RESP.pack(notification, 0, 0, seccomp.SECCOMP_USER_NOTIF_FLAG_CONTINUE))
 
     def _refuse(self, family, notification: int, errno_: int) -> None:
         self._answer(family, _RESP.pack(notification, 0, -errno_, 0))

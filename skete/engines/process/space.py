@@ -13,7 +13,7 @@ from skete.engines.process.layout import (
     FD_CHANNEL, FD_RAM, MAX_SLOTS, RESERVED_END, SLOT_BIRTH, SLOT_SIZE, SLOT_TID, SLOTS_BASE, STUB_BASE, TASK_SIZE)
 from skete.engines.process.vcpu import ProcessVcpu
 
-__all__ = ["REVOKED", "ProcessSpace"]
+__all__ = ["ProcessSpace"]
 
 _NR_CLOSE, _NR_MMAP, _NR_MPROTECT, _NR_MUNMAP, _NR_CLONE = 3, 9, 10, 11, 56
 
@@ -21,8 +21,6 @@ _MAP_FLAGS = 0x01 | 0x10 | 0x4000       # MAP_SHARED | MAP_FIXED | MAP_NORESERVE
 
 # CLONE_VM FS FILES SIGHAND THREAD SYSVSEM SETTLS PARENT_SETTID CHILD_CLEARTID
 _CLONE_FLAGS = 0x100 | 0x200 | 0x400 | 0x800 | 0x10000 | 0x40000 | 0x80000 | 0x100000 | 0x200000
-#: an eighth word of an order: it is not to be carried out, and told to have been
-REVOKED = 1
 
 #: CLONE_PARENT: the child of a fork is ours to wait for, not its parent's
 _FORK_FLAGS = 0x8000
@@ -36,10 +34,10 @@ class ProcessSpace(AddressSpace):
     """Orders queue up here and go out with the next answer to any thread of this space: the one being
     served, since the monitor serves one trap at a time and resumes it last.
 
-    A thread carries its orders out when the host runs it. So a range that one thread is to unmap may be given
-    to another, whose mapping the late munmap would then remove. Hence a thread that unmaps, where there are
-    others, rings once more when it has done so (``releasing``), and until then answers that carry changes of
-    the address space are held back (``held``). All other answers go out."""
+    A thread carries its orders out when the host runs it, which may be late: a late munmap would remove what another
+    thread has mapped meanwhile, a late mprotect fail on what another has unmapped. So a thread that changes the
+    address space, where there are others, rings once more when it has done so (``changing``), and until then answers
+    that carry changes are held back (``held``). All other answers go out."""
 
     def __init__(self, engine, stub: str | None):
         """A space on a new stub; without one it has no process yet: fork() gives it its own."""
@@ -53,7 +51,7 @@ class ProcessSpace(AddressSpace):
         if stub is not None:
             self.pid, self._channel = spawn.spawn(stub, engine.ram_fd, self.slots_at)
             self.pidfd = os.pidfd_open(self.pid)
-        self.releasing = None           # the vcpu that has an munmap to carry out
+        self.changing = None            # the vcpu that has changes to carry out
         self.threads = 0                # started and not told to end
         self.held = []                  # vcpus whose answers wait for that, in their order
         self.rusage = None              # of the dead process
@@ -141,40 +139,25 @@ class ProcessSpace(AddressSpace):
 
     # ---- answers ----
 
-    def may_change(self, vcpu: ProcessVcpu, changes: list) -> bool:
+    def may_change(self, vcpu: ProcessVcpu) -> bool:
         """Whether these orders may go out to this thread now; if not, they do when it is their turn."""
-        if self.releasing is not None:
+        if self.changing is not None:
             self.held.append(vcpu)
             return False
-        if not vcpu.ended and any(order[0] == _NR_MUNMAP for order in changes) and self.threads > 1:
-            self.releasing = vcpu
+        if not vcpu.ended and self.threads > 1:
+            self.changing = vcpu
         return True
 
-    def revoke(self, vcpu: ProcessVcpu, changes: list) -> None:
-        """These come after all that other threads have been told. What is unmapped may be another process's frames
-        soon: whoever was ordered to map it there and has not done so must not do so any more."""
-        gone = [order for order in changes if order[0] == _NR_MUNMAP]
-        if not gone:
-            return
-        for other in self.vcpus:
-            if other is None or other is vcpu or not (other.expected or other.waiting):
-                continue
-            for orders in (other.expected, other.waiting):
-                for at, order in enumerate(orders):
-                    if order[0] == _NR_MMAP and any(start < order[1] + order[2] and order[1] < start + length
-                                                    for _, start, length in gone):
-                        orders[at] = order[:7] + (REVOKED,)
-
-    def released(self) -> None:
-        """The munmap is done: send what was held back, up to and including the next one that unmaps."""
-        self.releasing = None
-        held, self.held = self.held, []
-        for vcpu in held:
-            if self.may_change(vcpu, vcpu.waiting):
-                vcpu.resume_orders()
-                if vcpu.kicked:
-                    vcpu.kicked = False
-                    self.engine.kick(vcpu)
+    def changed(self) -> None:
+        """The changes have been carried out: send the next ones that were held back."""
+        self.changing = None
+        while self.held and self.changing is None:
+            vcpu = self.held.pop(0)
+            self.may_change(vcpu)
+            vcpu.resume_orders()
+            if vcpu.kicked:
+                vcpu.kicked = False
+                self.engine.kick(vcpu)
 
     def answer(self, vcpu: ProcessVcpu) -> None:
         """The slot holds what the gate is to do: wake it."""

@@ -111,8 +111,6 @@ class ProcessVcpu(Vcpu):
     def resume(self, result: int | None = None) -> None:
         changes = self.space.orders
         if self.orders or changes:
-            if changes and self.space.threads > 1:
-                self.space.revoke(self, changes)
             self.waiting = changes + self.orders
             self.space.orders = []
             self.orders = []
@@ -124,16 +122,16 @@ class ProcessVcpu(Vcpu):
             reply = ACTION_FRAME, 0, self.build_frame(self.start, self.start_fpu)
             self.start = None
         self.reply = reply
-        if not changes or self.space.may_change(self, changes):
+        if not changes or self.space.may_change(self):
             self.resume_orders()
 
     def resume_orders(self) -> None:
         """Give the gate its orders, or the rest that it asks for, and what to do after them."""
-        orders, reply = self._hand_out(self.reply) if self.waiting or self.space.releasing is self else (0, self.reply)
+        orders, reply = self._hand_out(self.reply) if self.waiting or self.space.changing is self else (0, self.reply)
         _REPLY.pack_into(self.slots, self.base + SLOT_ACTION, reply[0], reply[1], orders, reply[2])
         self.space.answer(self)
-        if not orders and self.space.releasing is self:
-            self.space.released()
+        if not orders and self.space.changing is self:
+            self.space.changed()
 
     def fork(self, order: tuple) -> None:
         """Give this one order, and have the gate ring again: the answer to the guest comes later."""
@@ -155,7 +153,7 @@ class ProcessVcpu(Vcpu):
             at += ORDER_SIZE
         handed.reverse()
         self.expected = handed
-        more = self.waiting or handed and self.space.releasing is self
+        more = self.waiting or handed and self.space.changing is self
         return len(handed), ((ACTION_MORE, 0, 0) if more else reply)
 
     def build_frame(self, regs: Regs, fpu: bytes) -> int:

@@ -29,7 +29,7 @@ def space():
     space = ProcessSpace.__new__(ProcessSpace)
     space.engine = FakeEngine()
     space.slots = memoryview(bytearray(3 * SLOT_SIZE))
-    space.orders, space.held, space.releasing, space.threads = [], [], None, 3
+    space.orders, space.held, space.changing, space.threads = [], [], None, 3
     space.vcpus = [ProcessVcpu(space, index) for index in range(3)]
     for index, vcpu in enumerate(space.vcpus):
         vcpu.notification = index
@@ -59,7 +59,9 @@ def test_a_mapping_waits_for_the_munmap_that_made_room(space):
     rings_again(first, 10)
     assert space.engine.answered == [0, 10, 1]
     assert answer(first) == (ACTION_RESULT, 0, 0)
-    assert answer(second) == (ACTION_RESULT, THERE, 1)
+    assert answer(second) == (ACTION_MORE, 0, 1)
+    rings_again(second, 11)
+    assert answer(second) == (ACTION_RESULT, THERE, 0)
 
 
 def test_answers_without_changes_do_not_wait(space):
@@ -72,14 +74,20 @@ def test_answers_without_changes_do_not_wait(space):
     assert space.engine.answered == [0, 1, 2]
 
 
-def test_changes_that_release_nothing_do_not_wait(space):
+@pytest.mark.parametrize("change", ["map", "unmap", "protect"])
+def test_whatever_changes_waits_for_what_changed_before(space, change):
+    """A late mprotect would fail on what was unmapped meanwhile, a late mmap show what is another's by then."""
     first, second, _ = space.vcpus
-    space.map(THERE, PAGE, 3, 0)
-    first.resume(THERE)
-    space.map(ELSEWHERE, PAGE, 3, PAGE)
-    second.resume(ELSEWHERE)
-    assert space.engine.answered == [0, 1]
-    assert answer(first) == (ACTION_RESULT, THERE, 1)
+    {"map": lambda: space.map(THERE, PAGE, 3, 0), "unmap": lambda: space.unmap(THERE, PAGE),
+     "protect": lambda: space.protect(THERE, PAGE, 1)}[change]()
+    first.resume(0)
+    space.unmap(THERE, PAGE)
+    second.resume(0)
+    assert space.engine.answered == [0]
+    rings_again(first, 10)
+    assert space.engine.answered == [0, 10, 1]
+    rings_again(second, 11)
+    assert answer(second) == (ACTION_RESULT, 0, 0)
 
 
 def test_one_munmap_after_the_other(space):
@@ -102,7 +110,7 @@ def test_a_thread_alone_need_not_ring_again(space):
     space.unmap(THERE, PAGE)
     space.vcpus[0].resume(0)
     assert answer(space.vcpus[0]) == (ACTION_RESULT, 0, 1)
-    assert space.releasing is None
+    assert space.changing is None
 
 
 def test_a_kick_of_a_held_thread_comes_when_it_goes_on(space):
