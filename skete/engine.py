@@ -20,7 +20,7 @@ its own: no lock is needed anywhere in the kernel, and traps have one order.
 This file is on the path of every ``skete run``: it imports nothing.
 """
 
-__all__ = ["AddressSpace", "Died", "Engine", "EngineError", "Fault", "Kicked",
+__all__ = ["AddressSpace", "Died", "Engine", "EngineError", "Facts", "Fault", "Kicked",
            "PAGE", "Regs", "Syscall", "Trap", "Vcpu"]
 
 PAGE = 4096
@@ -129,6 +129,42 @@ class Vcpu:
         raise NotImplementedError
 
 
+class Facts:
+    """What the guest's side of an address space may answer without a trap. The kernel says what is true, and says so
+    before it stops being; numbers and words mean nothing to the engine. Only where ``AddressSpace.facts`` is one.
+
+    gate: guest address to jump to with the number in rax, the words in their registers, and in rcx the address behind a
+        ``syscall`` instruction: it goes there with the answer in rax, or else to that instruction. rcx, r11 and the
+        flags are its own.
+    """
+
+    gate: int
+
+    def answer(self, nr: int, value: int) -> None:
+        """This call has this result, which is no error, whatever its words."""
+        raise NotImplementedError
+
+    def descriptor(self, nr: int, word: int) -> None:
+        """With this second word, the call's result depends on its first word alone: see :meth:`known`."""
+        raise NotImplementedError
+
+    def known(self, fd: int, value: int) -> None:
+        """The result of that, an error, for this first word. Without effect for large ones."""
+        raise NotImplementedError
+
+    def forget(self, fd: int) -> None:
+        """It is not known any more, or, with -1, for none."""
+        raise NotImplementedError
+
+    def ask(self, nr: int) -> None:
+        """This call is to trap."""
+        raise NotImplementedError
+
+    def many(self) -> None:
+        """The space is about to have a second thread."""
+        raise NotImplementedError
+
+
 class AddressSpace:
     """One guest address space. Addresses are guest virtual, lengths in bytes, both whole pages.
 
@@ -161,6 +197,9 @@ class AddressSpace:
     #: is its ``space``. OSError(EAGAIN) where there is no room for another; ``parent`` stays stopped in any case.
     fork = None
 
+    #: a :class:`Facts`, or None where the engine has no gate that could answer calls by itself
+    facts = None
+
     def kill(self) -> None:
         """End every thread of the space at once and wait until they are gone."""
         raise NotImplementedError
@@ -177,6 +216,8 @@ class Engine:
     reserved: list
     #: whether the monitor's own host process executes the guest: its processor time then includes the guest's
     in_monitor: bool = False
+    #: {number: (calls, errors)} that its facts have answered; complete once it is closed
+    answered: dict = {}
 
     #: ``copy(frame: int, to: int, length: int)`` of frames, or None where it is no faster than copying in ``ram``
     copy = None

@@ -45,10 +45,12 @@ class Result:
     exit_status: what `skete run` exits with: the guest's own, or 128 + signal
     wall_s, guest_s, monitor_s: seconds on the clock, of processor time in the guest, and in the monitor
     syscalls: {name: {"calls", "errors", "seconds"}} where statistics were kept, else {}
+    gate: {"answered": calls that the engine's gate answered without a trap, "rewritten": call sites that jump to it,
+        "left": {why: call sites that do not, of those that were looked at}}
     unserved: {name: calls} that were answered ENOSYS because nobody serves them
     fault: (address of the instruction, address it touched, si_code, load bias) where a fault ended the program, else None
     """
-    __slots__ = ("fault", "kind", "code", "wall_s", "guest_s", "monitor_s", "syscalls", "unserved")
+    __slots__ = ("fault", "gate", "kind", "code", "wall_s", "guest_s", "monitor_s", "syscalls", "unserved")
 
     @property
     def exit_status(self) -> int:
@@ -58,7 +60,7 @@ class Result:
         """For JSON; `skete run --json` adds what was run."""
         return {"status": {"kind": self.kind, "code": self.code}, "exit_status": self.exit_status,
                 "time": {"wall_s": self.wall_s, "guest_s": self.guest_s, "monitor_s": self.monitor_s},
-                "syscalls": self.syscalls, "unserved": self.unserved}
+                "syscalls": self.syscalls, "gate": self.gate, "unserved": self.unserved}
 
 
 class Machine:
@@ -76,12 +78,13 @@ class Machine:
     stdio:   three host descriptors that become its 0, 1 and 2
     net:     "none", "loopback" (the host's) or "host": what it can reach; with none it has a loopback of its own
     publish: ("[ADDRESS:]HOST:GUEST", "HOST:GUEST/udp", ...): ports of the host that reach ports of its
+    rewrite: let call sites that trap often jump to the engine's gate, which answers some calls by itself
     engine:  a name of skete.engines.NAMES
     """
 
     def __init__(self, program, args=(), *, engine: str = "process", mounts=(), env=None, cwd: str = "/",
                  timeout_s: float | None = None, memory: int | None = None, stdio: tuple = (0, 1, 2), net: str = "none",
-                 publish=(), tmpfs=(), tars=()):
+                 publish=(), tmpfs=(), tars=(), rewrite: bool = True):
         self.program = os.fsencode(program)
         self.argv = [self.program, *map(os.fsencode, args)]
         self.envp = [os.fsencode(name) + b"=" + os.fsencode(value) for name, value in (env or {}).items()]
@@ -89,6 +92,7 @@ class Machine:
         self.timeout_s, self.memory, self.stdio = timeout_s, memory, stdio
         self.net, self.publish = net, tuple(publish)
         self.tmpfs, self.tars = tuple(tmpfs), tuple(tars)
+        self.rewrite = rewrite
         if net not in ("none", "loopback", "host"):
             raise ValueError(f"net is none, loopback or host, not {net!r}")
         if self.publish:
@@ -128,7 +132,8 @@ class Machine:
         from skete.loader import load
         engine = engines.make(self.engine)
         started, used = monotonic(), process_time()
-        kernel = Kernel(engine, Config(memory=self.memory, net=self.net, publish=self.publish))
+        kernel = Kernel(engine, Config(memory=self.memory, net=self.net, publish=self.publish,
+                                       rewrite=self.rewrite))
         namespace = files = fs = program = None
         try:
             program = Program(os.open(self.program, os.O_RDONLY | os.O_CLOEXEC), self.program).hold()
@@ -157,7 +162,7 @@ class Machine:
             if program is not None:
                 program.drop()
         monitor_s = process_time() - used - (guest_s if engine.in_monitor else 0)
-        return self._result(kernel, status, monotonic() - started, guest_s, max(monitor_s, 0))
+        return self._result(engine, kernel, status, monotonic() - started, guest_s, max(monitor_s, 0))
 
     def _files(self, namespace, open_files) -> tuple:
         try:
@@ -166,15 +171,21 @@ class Machine:
             raise ValueError(f"the program cannot start in {self.cwd!r}: {os.strerror(error.errno)} in what was "
                              "mounted; grant it with --mount HOST:GUEST") from None
 
-    def _result(self, kernel, status: tuple, wall_s: float, guest_s: float, monitor_s: float) -> Result:
+    def _result(self, engine, kernel, status: tuple, wall_s: float, guest_s: float, monitor_s: float) -> Result:
         result = Result()
         result.kind, result.code = status
         result.wall_s, result.guest_s, result.monitor_s = wall_s, guest_s, monitor_s
         result.syscalls = {}
         for observer in self.observers:
+            if engine.answered and not getattr(observer, "every_call", True):
+                observer.answered(engine.answered)
             table = getattr(observer, "as_dict", None)
             if table is not None:
                 result.syscalls = table()
+        result.gate = {"answered": sum(calls for calls, _ in engine.answered.values()), "rewritten": 0, "left": {}}
+        if kernel.rewriter is not None:
+            result.gate["rewritten"] = kernel.rewriter.rewritten
+            result.gate["left"] = {why: count for why, count in kernel.rewriter.left.items() if count}
         result.unserved = {}
         if kernel.unserved:
             from skete.abi.syscalls import NAMES

@@ -44,6 +44,7 @@ _RUN = (
     ("trace", None, None, False, "print its system calls on stderr as strace would"),
     ("trace-file", "FILE", str, None, "the same into FILE"),
     ("trace-only", "SET", str, None, "the same for some calls, as strace -e trace= has them: %%file,write"),
+    ("no-rewrite", None, None, False, "let every system call trap: rewrite no call site to jump to the engine's gate"),
     ("stats", None, None, False, "print a table of its system calls at the end"),
     ("json", "FILE", str, None, "write what became of it to FILE"),
 )

@@ -29,7 +29,8 @@ def run(options) -> int:
         outputs.open()
         machine = Machine(options.program, options.args, engine=options.engine, mounts=options.mount,
                           env=_environment(options), cwd=options.cwd, timeout_s=options.timeout, memory=options.memory,
-                          net=options.net, publish=options.publish, tmpfs=options.tmpfs, tars=options.tar)
+                          net=options.net, publish=options.publish, tmpfs=options.tmpfs, tars=options.tar,
+                          rewrite=not options.no_rewrite)
         for observer in outputs.observers:
             machine.watch(observer)
         result = machine.run()
@@ -103,7 +104,7 @@ class _Outputs:
         if self.trace is not None:
             self.trace.close()
         if options.stats:
-            sys.stderr.write(self.stats.table())
+            sys.stderr.write(self.stats.table() + _gate(result.gate))
         if result.unserved:
             names = [f"{name} ({count}x)" for name, count in sorted(result.unserved.items(), key=lambda row: -row[1])]
             more = [f"and {len(names) - _NAMED} more"] if len(names) > _NAMED else []
@@ -128,6 +129,13 @@ class _Outputs:
         if self.report is not None:
             self.report.close()
             os.unlink(self.report.name)
+
+
+def _gate(gate: dict) -> str:
+    """Lines below the table: what the engine's gate did, where it did anything."""
+    text = f"{gate['answered']} answered in the guest, {gate['rewritten']} call sites rewritten\n" \
+        if gate["answered"] or gate["rewritten"] or gate["left"] else ""
+    return text + "".join(f"{count} call sites left alone: {why}\n" for why, count in sorted(gate["left"].items()))
 
 
 def _place(program: str, error) -> str:

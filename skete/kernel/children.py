@@ -83,6 +83,8 @@ def _orphan(process) -> None:
             kernel.zombies.pop(child.pid, None)
             continue
         child.ppid = heir.pid
+        if kernel.answers is not None:
+            kernel.answers.adopted(child)
         heir.children[child.pid] = child
         signo = child.prctl.get("pdeathsig", 0)
         if signo and child.status is None:

@@ -17,17 +17,18 @@ class Config:
     first_pid: the number of the first process; 1 would make programs think they are init
     auxv: {AT_*: value} from the engine where the guest's processor is not the host's, else None
     net, publish: what may be reached, "none", "loopback" or "host", and published ports (skete.kernel.net.policy)
+    rewrite: whether call sites may be rewritten to jump to the engine's gate, where it has one
     random: n -> n bytes; replaceable for a run that must repeat
     """
 
     def __init__(self, memory: int | None = None, uid: int = 1000, gid: int = 1000, groups: tuple = (),
                  hostname: bytes = b"skete", domainname: bytes = b"(none)", first_pid: int = 1000,
                  auxv: dict | None = None, random=os.urandom, processes: int = 512,
-                 net: str = "none", publish: tuple = ()):
+                 net: str = "none", publish: tuple = (), rewrite: bool = False):
         self.memory, self.uid, self.gid, self.groups = memory, uid, gid, tuple(groups)
         self.hostname, self.domainname, self.first_pid = hostname, domainname, first_pid
         self.auxv, self.random, self.processes = auxv, random, processes
-        self.net, self.publish = net, tuple(publish)
+        self.net, self.publish, self.rewrite = net, tuple(publish), rewrite
 
     @staticmethod
     def physical() -> int:

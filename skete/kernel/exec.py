@@ -133,6 +133,10 @@ def _alone(task) -> None:
             process.mm.space.spaces[process.mm.space.spaces.index(before)] = vcpu.space
         else:
             process.mm.space = vcpu.space
+        if kernel.answers is not None:
+            if process.files is not None:
+                process.files.facts = None
+            kernel.answers.publish(process)
     if task.tid != process.pid:
         del process.tasks[task.tid]
         task.tid = process.pid

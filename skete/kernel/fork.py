@@ -109,7 +109,10 @@ def _start_process(task, flags: int, signo: int, stack: int, fs_base: int):
     child = _process_like(process, kernel.new_tid(), vcpu.space, mm, flags)
     child.exit_signal = process.exit_signal if flags & CLONE_PARENT else signo
     child.borrowed = Queue() if flags & CLONE_VFORK else None
-    return _thread_like(task, kernel.add(child, vcpu, task.name, child.pid), flags)
+    first = kernel.add(child, vcpu, task.name, child.pid)
+    if kernel.answers is not None:
+        kernel.answers.publish(child)
+    return _thread_like(task, first, flags)
 
 
 def _process_like(process, pid: int, space, mm, flags: int) -> Process:
@@ -117,7 +120,7 @@ def _process_like(process, pid: int, space, mm, flags: int) -> Process:
     files, fs = process.files, process.fs
     if files is not None:
         if flags & CLONE_FILES:
-            files.refs += 1
+            files.share()
         else:
             files = files.fork()
     if fs is not None:

@@ -67,6 +67,8 @@ class Kernel:
         self.net = None             # skete.kernel.net.net.Net, once there is a socket
         self.store = None           # skete.kernel.files.ram: the files whose content is memory, once there are some
         self.segments = {}          # skete.kernel.sysv_shm: {id: Segment}
+        self.answers = self.rewriter = None         # skete.kernel.answers, rewrite: where the engine has a gate
+        self.asked = ()             # calls that the rewriter is told of
         self.next_tid = self.config.first_pid
         self.started_ns = monotonic_ns()
 
@@ -99,10 +101,22 @@ class Kernel:
             terminal = fs.namespace.terminal if fs is not None else None
             if terminal is not None:
                 terminal.control.take(process)
+        if getattr(space, "facts", None) is not None:
+            self._use_gate(process)
         for observer in self.observers:
             observer.started(task)
         vcpu.resume()
         return task
+
+    def _use_gate(self, process: Process) -> None:
+        if self.answers is None:
+            from skete.kernel.answers import Answers
+            self.answers = Answers(self)
+            if self.config.rewrite and self.answers.numbers:
+                from skete.kernel.rewrite import Rewriter
+                self.rewriter = Rewriter(self.answers.numbers)
+                self.asked = self.answers.numbers
+        self.answers.publish(process)
 
     def load(self, mm: Mm, image, process, interp=None, texts: tuple = (None, None)) -> int:
         """Map a program, its interpreter and its stack; the stack pointer it begins with. ENOMEM E2BIG
@@ -189,6 +203,8 @@ class Kernel:
         """Serve one trap and let the task go on, wait or end. Ours alone to call ``vcpu.resume``."""
         self.current = task
         if type(trap) is Syscall:
+            if trap.nr in self.asked:
+                self.rewriter.trapped(task, trap.nr)
             result = self._observed(task, trap) if self.observers or self.handlers else service(task, trap)
             if type(result) is int:
                 if not task.notify:

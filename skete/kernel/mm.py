@@ -47,6 +47,7 @@ class Mm:
         self.brk_start = self.brk = 0   # bytes, not rounded
         self.mmap_top = MMAP_TOP
         self.futexes = {}               # private ones: address -> queue (skete.kernel.futex)
+        self.patches = None             # skete.kernel.rewrite.Patches, once a site has been looked at
         self.users = 1                  # processes that live in it: skete.kernel.mm_fork
 
     # access: guest pointers end here
@@ -228,6 +229,8 @@ class Mm:
 
     def remove(self, start: int, length: int) -> None:
         """Unmap whatever is there; holes are fine. The frames go back."""
+        if self.patches is not None:
+            self.patches.removed(self, start, start + length)
         cut = self.vmas.cut(start, start + length)
         self.last = _NOWHERE
         self.hide(cut)
@@ -277,6 +280,8 @@ class Mm:
                        for v in self.vmas.within(start, end) if _newly_charged(v))
             if more:
                 self.charge(more)
+        if self.patches is not None:
+            self.patches.touched(self, start, end)
         pieces = self.vmas.cut(start, end)
         self.last = _NOWHERE
         for vma in pieces:
@@ -307,6 +312,19 @@ class Mm:
                     self._replace(first, last)
                 else:
                     self.frames.discard(first + vma.delta, last - first)
+
+    def own(self, vma: Vma) -> None:
+        """Give a private mapping that is shown frames of its own, with the same content. ENOMEM"""
+        size = vma.end - vma.start
+        new = self.frames.take(size)
+        for vma in self.vmas.cut(vma.start, vma.end):
+            old = vma.start + vma.delta
+            self.ram[new:new + size] = self.ram[old:old + size]
+            self.frames.give(old, size)
+            vma.delta = new - vma.start
+            self.space.map(vma.start, size, vma.prot, new)
+            self.vmas.insert(vma)
+        self.last = _NOWHERE
 
     def _unshare(self, vma: Vma) -> None:
         """Give a private mapping, which is out of the list, frames of its own with the same content. ENOMEM"""

@@ -18,6 +18,7 @@ def fork(mm: Mm, engine) -> tuple:
     child = Mm(engine, None, mm.frames, mm.limit, mm.physical)
     child.peak = child.charged = mm.charged
     child.brk_start, child.brk, child.mmap_top = mm.brk_start, mm.brk, mm.mmap_top
+    child.patches = mm.patches.copy() if mm.patches is not None else None
     copy = engine.copy or _copier(mm.ram)
     child.vmas = VmaList()
     mappings = []

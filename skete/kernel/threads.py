@@ -26,6 +26,8 @@ def start_thread(task, flags: int, stack: int, parent_tid: int, child_tid: int, 
     if stack:
         regs.rsp = stack
     tid = kernel.new_tid()
+    if kernel.answers is not None:
+        kernel.answers.threads(process)
     child = process.space.vcpu(regs, tls if flags & CLONE_SETTLS else vcpu.fs_base, vcpu)
     thread = kernel.add(process, child, task.name, tid)
     thread.signals.mask = task.signals.mask

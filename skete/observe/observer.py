@@ -13,6 +13,13 @@ class Observer:
 
     __slots__ = ()
 
+    #: False in one that is content with being told at the end how often calls were answered without a trap
+    #: (``answered``); for any other, none is
+    every_call = True
+
+    def answered(self, counts: dict) -> None:
+        """At the end, if not ``every_call``: {number: (calls, errors)} that nobody was told of."""
+
     def started(self, task) -> None:
         """A process is about to begin: task.process has exe, argv and envp."""
 

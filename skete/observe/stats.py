@@ -23,6 +23,7 @@ class Stats(Observer):
     """Counts each call, its errors and the time spent on it."""
 
     __slots__ = ("_counts", "_since")
+    every_call = False
 
     def __init__(self):
         self._counts = {}       # nr -> [calls, errors, nanoseconds]
@@ -55,6 +56,13 @@ class Stats(Observer):
     def exited(self, task, status: tuple) -> None:
         """The thread is no more. The call that it was in, if another thread ended it, did not return: not counted."""
         self._since.pop(task.tid, None)
+
+    def answered(self, counts: dict) -> None:
+        """Calls that the engine's gate answered: they took the monitor no time."""
+        for nr, (calls, errors) in counts.items():
+            count = self._counts.setdefault(nr, [0, 0, 0])
+            count[0] += calls
+            count[1] += errors
 
     def as_dict(self) -> dict:
         """{name: {"calls": int, "errors": int, "seconds": float}}, most time first."""

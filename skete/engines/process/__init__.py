@@ -5,6 +5,7 @@
     stub.py     compiles it once
     spawn.py    starts a stub and receives its notification listener
     space.py    AddressSpace: mapping and threads, as orders to the gate
+    facts.py    what the fast gate answers by itself
     vcpu.py     Vcpu: a slot, and the signal frame behind it
     engine.py   Engine: guest memory, and the loop over notifications
 """

@@ -64,6 +64,7 @@ class ProcessEngine(Engine):
         self._queued = []               # events that came meanwhile
         self._kicks = []                # vcpus to kick that have no tid yet
         self._used_ns = 0               # processor time of spaces that are gone
+        self.answered = {}              # number -> (calls, errors) that the fast gate has answered, in spaces that are gone
 
     def discard(self, frame: int, length: int) -> None:
         self._ram.madvise(mmap.MADV_REMOVE, frame, length)
@@ -248,7 +249,8 @@ class ProcessEngine(Engine):
             raise EngineError(f"the guest process died at start-up, signal {self._death(space).signo}")
         if ready:
             self._receive(family)
-        kind, family.restorer, listener, family.newborn, family.born = struct.unpack_from("<5Q", vcpu.slots, vcpu.base)
+        kind, family.restorer, listener, family.newborn, family.born, family.fast = struct.unpack_from(
+            "<6Q", vcpu.slots, vcpu.base)
         if kind != KIND_HELLO:
             raise EngineError("the guest process did not start up")
         return listener

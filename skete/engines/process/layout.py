@@ -6,6 +6,7 @@ cannot disagree. Addresses are guest virtual, sizes in bytes.
     STUB_BASE     the stub's code (stub.c): start-up, then the gate
     SLOTS_BASE    MAX_SLOTS slots of SLOT_SIZE, shared with the monitor, one per thread: a part of the memory
                   file of this process's own, beyond what the guests' memory takes
+    FACTS_BASE    behind the slots and like them: what the fast gate answers by itself, see facts.py
 
 A slot begins with the fields below, written by the gate (what happened) and by
 the monitor (what to do); then come the orders, a place for one signal frame
@@ -18,7 +19,8 @@ STUB_BASE = 0x7000_0000_0000
 SLOTS_BASE = 0x7000_0100_0000
 SLOT_SIZE = 0x1_0000
 MAX_SLOTS = 1024
-SLOTS_SIZE = SLOT_SIZE * MAX_SLOTS
+FACTS_BASE = SLOTS_BASE + SLOT_SIZE * MAX_SLOTS
+SLOTS_SIZE = SLOT_SIZE * (MAX_SLOTS + 1)        # with the facts
 RESERVED_END = 0x7000_1000_0000
 TASK_SIZE = 0x7fff_ffff_f000        # x86-64 with four page table levels: arch/x86 TASK_SIZE_MAX
 
@@ -48,6 +50,18 @@ SLOT_STACK = 0x6000                 # to the slot's end: where the gate runs
 #: a forked process begins on the topmost words of a slot: see newborn in stub.c. Offset in the slot, 8 modulo 16.
 SLOT_BIRTH = SLOT_SIZE - 24
 
+# The facts: arrays of 8-byte words, and single ones. Offsets.
+FACT_NUMBERS = 512                  # system calls that can have one
+FACT_KINDS = 0                      # by number: FACT_*
+FACT_VALUES = 0x1000                # by number: the answer; for FACT_DESCRIPTOR, the second argument that it is for
+FACT_COUNTS = 0x2000                # by number: how often it was answered; written by the gate
+FACT_FDS = 0x3000                   # by descriptor: the answer to FACT_DESCRIPTOR, 0 where it is not known
+FACT_FD_NUMBERS = 64
+FACT_FD_COUNT = 0x3200              # how often that was answered
+FACT_MANY = 0x3208                  # not 0: threads run, counts must be locked
+FACT_END = 0x4000
+FACT_NONE, FACT_VALUE, FACT_DESCRIPTOR = 0, 1, 2
+
 KIND_SYSCALL, KIND_SIGNAL, KIND_DONE, KIND_HELLO, KIND_BORN = 1, 2, 3, 4, 5
 ACTION_RESULT, ACTION_KEEP, ACTION_FRAME, ACTION_MORE = 0, 1, 2, 3
 
@@ -61,9 +75,16 @@ KICK_SIGNAL = 10
 SHARED = ("STUB_BASE SLOTS_BASE SLOT_SIZE SLOTS_SIZE RESERVED_END TASK_SIZE FD_CHANNEL FD_RAM "
           "SLOT_KIND SLOT_NR SLOT_CONTEXT SLOT_INFO SLOT_SIGNO SLOT_ACTION SLOT_RESULT SLOT_ORDERS SLOT_FRAME "
           "SLOT_FAILED SLOT_ORDER_LIST ORDER_SIZE MAX_ORDERS SLOT_STACK KIND_SYSCALL KIND_SIGNAL KIND_DONE "
+          "FACTS_BASE FACT_NUMBERS FACT_VALUES FACT_COUNTS FACT_FD_NUMBERS FACT_VALUE FACT_DESCRIPTOR "
           "KIND_HELLO KIND_BORN ACTION_RESULT ACTION_KEEP ACTION_FRAME ACTION_MORE RING_NR KICK_SIGNAL").split()
 
 
+#: words of the facts that the gate names by themselves: symbols of the linker
+FACT_SYMBOLS = {"facts": FACTS_BASE, "fact_fds": FACTS_BASE + FACT_FDS, "fact_fd_count": FACTS_BASE + FACT_FD_COUNT,
+                "fact_many": FACTS_BASE + FACT_MANY}
+
+
 def macros() -> list:
-    """Compiler arguments that hand SHARED to stub.c."""
-    return [f"-D{name}={globals()[name]:#x}" for name in SHARED]
+    """Compiler arguments that hand SHARED and FACT_SYMBOLS to stub.c."""
+    return [f"-D{name}={globals()[name]:#x}" for name in SHARED] + [
+        f"-Wl,--defsym={name}={address:#x}" for name, address in FACT_SYMBOLS.items()]

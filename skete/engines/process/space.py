@@ -8,6 +8,7 @@ import struct
 from skete.abi import seccomp
 from skete.engine import AddressSpace, Regs
 from skete.engines.process import spawn
+from skete.engines.process.facts import Facts
 from skete.engines.process.family import Family
 from skete.engines.process.layout import (
     FD_CHANNEL, FD_RAM, MAX_SLOTS, RESERVED_END, SLOT_BIRTH, SLOT_SIZE, SLOT_TID, SLOTS_BASE, STUB_BASE, TASK_SIZE)
@@ -43,6 +44,7 @@ class ProcessSpace(AddressSpace):
         """A space on a new stub; without one it has no process yet: fork() gives it its own."""
         self.engine = engine
         self.slots_at, self.slots = engine.take_slots()
+        self.facts = Facts(self)
         self.family = None
         self.pid, self.pidfd = _NOBODY, -1
         self.vcpus = [None] * MAX_SLOTS
@@ -109,6 +111,7 @@ class ProcessSpace(AddressSpace):
         try:
             self.engine.fork(parent, (_NR_CLONE, _FORK_FLAGS, born, 0, 0, 0, child.slots_at), vcpu)
         except OSError:
+            child.facts.close()
             child.slots.release()
             self.engine.give_slots(child.slots_at)
             raise
@@ -183,6 +186,7 @@ class ProcessSpace(AddressSpace):
         self.dead = True
         self.engine.forget(self)
         os.close(self.pidfd)
+        self.facts.close()
         self.slots.release()
         self.engine.give_slots(self.slots_at)
         return status

@@ -24,6 +24,10 @@
  * A forked process begins at newborn, where its first act is to replace the
  * parent's slots by its own, and rings from there (born).
  *
+ * A system call site that the monitor has rewritten comes to the fast gate
+ * instead (fast, below), which answers what it has been told the answer of,
+ * and else leads to the system call.
+ *
  * Freestanding, needs no header. Constants come from layout.py through -D.
  */
 
@@ -59,13 +63,20 @@ struct ucontext {			/* arch/x86 asm/ucontext.h, asm/sigcontext.h */
  * parent's slots, and nothing else that it could read is its own, so the one
  * thing it has to be told, where its slots are in the memory file, is in r9,
  * which clone ignores. Behind the mapping its stack is another one, on which
- * the monitor has put the address of born. */
+ * the monitor has put the address of born.
+ *
+ * fast is the fast gate. It is jumped to with the number in rax, the arguments
+ * as for a system call, and in rcx the address behind a "syscall" instruction.
+ * What it has no answer for goes to that very instruction, with all registers
+ * as they came but rcx and r11, which "syscall" overwrites anyway. So whatever
+ * the call does with the thread (a signal, clone, execve) finds the thread
+ * where it would be without us. It uses no stack, and changes the flags. */
 #define TEXT_OF(macro) #macro
 #define TEXT(macro) TEXT_OF(macro)
 __asm__(
 	".text\n"
-	".hidden ring, ring_end, restore, restore_end, newborn, _start\n"
-	".globl ring, ring_end, restore, restore_end, newborn, _start\n"
+	".hidden ring, ring_end, restore, restore_end, newborn, fast, _start\n"
+	".globl ring, ring_end, restore, restore_end, newborn, fast, _start\n"
 	"ring:\n"
 	"	mov %rdi, %rax\n"
 	"	mov (%rsi), %rdi\n"
@@ -91,6 +102,39 @@ __asm__(
 	"	syscall\n"
 	"restore_end:\n"
 	"	ud2\n"
+	"fast:\n"
+	"	cmp $" TEXT(FACT_NUMBERS) ", %rax\n"
+	"	jae 9f\n"
+	"	lea facts(%rip), %r11\n"
+	"	lea (%r11,%rax,8), %r11\n"
+	"	cmpl $" TEXT(FACT_VALUE) ", (%r11)\n"
+	"	jne 2f\n"
+	"	mov " TEXT(FACT_VALUES) "(%r11), %rax\n"
+	"	cmpl $0, fact_many(%rip)\n"
+	"	jne 1f\n"
+	"	incq " TEXT(FACT_COUNTS) "(%r11)\n"
+	"	jmp *%rcx\n"
+	"1:	lock incq " TEXT(FACT_COUNTS) "(%r11)\n"
+	"	jmp *%rcx\n"
+	"2:	cmpl $" TEXT(FACT_DESCRIPTOR) ", (%r11)\n"
+	"	jne 9f\n"
+	"	cmp " TEXT(FACT_VALUES) "(%r11), %esi\n"
+	"	jne 9f\n"
+	"	cmp $" TEXT(FACT_FD_NUMBERS) ", %rdi\n"
+	"	jae 9f\n"
+	"	lea fact_fds(%rip), %r11\n"
+	"	mov (%r11,%rdi,8), %r11\n"
+	"	test %r11, %r11\n"
+	"	jz 9f\n"
+	"	mov %r11, %rax\n"
+	"	cmpl $0, fact_many(%rip)\n"
+	"	jne 3f\n"
+	"	incq fact_fd_count(%rip)\n"
+	"	jmp *%rcx\n"
+	"3:	lock incq fact_fd_count(%rip)\n"
+	"	jmp *%rcx\n"
+	"9:	lea -2(%rcx), %rcx\n"
+	"	jmp *%rcx\n"
 	"_start:\n"
 	"	mov %rsp, %rdi\n"
 	"	and $-16, %rsp\n"
@@ -99,7 +143,7 @@ __asm__(
 );
 
 extern long ring(u64 nr, const u64 *words) HIDDEN;
-extern const u8 ring_end[] HIDDEN, restore[] HIDDEN, restore_end[] HIDDEN, newborn[] HIDDEN;
+extern const u8 ring_end[] HIDDEN, restore[] HIDDEN, restore_end[] HIDDEN, newborn[] HIDDEN, fast[] HIDDEN;
 
 static u8 *my_slot(void)
 {
@@ -291,6 +335,7 @@ static __attribute__((noreturn, used)) void settle(void)
 	FIELD(slot, SLOT_NR + 8) = (u64)listener;
 	FIELD(slot, SLOT_NR + 16) = (u64)newborn;
 	FIELD(slot, SLOT_NR + 24) = (u64)born;
+	FIELD(slot, SLOT_NR + 32) = (u64)fast;
 	report(slot);
 	leave_through(FIELD(slot, SLOT_FRAME));
 }

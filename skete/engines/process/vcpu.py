@@ -61,6 +61,11 @@ class ProcessVcpu(Vcpu):
         _REGS.pack_into(self.slots, self.context + sigframe.UC_GREGS, *(getattr(regs, name) for name in Regs.NAMES))
 
     @property
+    def rip(self) -> int:
+        """regs.rip, at a tenth of its cost."""
+        return struct.unpack_from("<Q", self.slots, self.context + sigframe.UC_GREGS + 8 * Regs.NAMES.index("rip"))[0]
+
+    @property
     def fs_base(self) -> int:
         return self._fs_base
 

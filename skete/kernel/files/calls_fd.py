@@ -9,7 +9,7 @@ from skete.abi.fcntl import CLOSE_RANGE_CLOEXEC, CLOSE_RANGE_UNSHARE, F_ADD_SEAL
     F_GETLK, F_GETOWN, F_GETPIPE_SZ, F_OFD_GETLK, F_OFD_SETLK, F_OFD_SETLKW, F_RDLCK, F_SETFD, F_SETFL, F_SETLK, \
     F_SETLKW, F_SETOWN, F_SETPIPE_SZ, F_UNLCK, F_WRLCK, FD_CLOEXEC, LOCK_EX, LOCK_NB, LOCK_SH, LOCK_UN, \
     O_CLOEXEC, O_NONBLOCK, O_PATH, SEEK_CUR, SEEK_END, SEEK_SET
-from skete.abi.ioctls import FIOASYNC, FIOCLEX, FIONBIO, FIONCLEX
+from skete.abi.ioctls import FIOASYNC, FIOCLEX, FIONBIO, FIONCLEX, TIOCGWINSZ
 from skete.kernel.files.calls_io import inode_file
 from skete.kernel.outcome import SIGNAL, Restart, Wait
 from skete.kernel.row import ADDR, FD, I32, U32, U64, Row
@@ -255,6 +255,13 @@ def ioctl(task, fd: int, request: int, arg: int) -> int:
         if task.mm.read(arg, 4) != bytes(4):
             raise OSError(ENOTTY, "signal-driven I/O")
         return 0
+    if request == TIOCGWINSZ and task.kernel.answers is not None:
+        try:
+            return file.ioctl(task, request, arg)
+        except OSError as e:
+            if e.errno == ENOTTY:
+                task.kernel.answers.no_terminal(task, fd)
+            raise
     return file.ioctl(task, request, arg)
 
 

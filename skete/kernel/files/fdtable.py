@@ -32,7 +32,7 @@ class FdTable:
     limit: RLIMIT_NOFILE's soft value: one more than the highest number that can be given out. ``ceiling`` is what
     the host leaves us: a raised limit stays below it.
     """
-    __slots__ = ("slots", "cloexec", "ceiling", "refs", "locks", "_limit", "_free")
+    __slots__ = ("slots", "cloexec", "ceiling", "refs", "locks", "facts", "_limit", "_free")
 
     def __init__(self, limit: int | None = None):
         self.slots: list = []           # None where closed
@@ -40,6 +40,7 @@ class FdTable:
         self.ceiling = host_limit()
         self.refs = 1                   # processes that share it (CLONE_FILES)
         self.locks = None               # the machine's record locks, once this has some
+        self.facts = None               # what the engine's gate knows of its descriptors: skete.kernel.answers
         self._limit = self.ceiling if limit is None else limit
         self._free = 0                  # no number below this is free
 
@@ -82,6 +83,8 @@ class FdTable:
             raise OSError(EMFILE, f"limit {self._limit}")
 
     def _put(self, fd: int, description, cloexec: bool) -> None:
+        if self.facts is not None:
+            self.facts.forget(fd)
         slots = self.slots
         if fd >= len(slots):
             slots.extend([None] * (fd + 1 - len(slots)))
@@ -106,6 +109,8 @@ class FdTable:
     def close(self, fd: int) -> None:
         """Free the number. EBADF"""
         description = self.get(fd)
+        if self.facts is not None:
+            self.facts.forget(fd)
         self.slots[fd] = None
         self.cloexec.discard(fd)
         if fd < self._free:
@@ -117,6 +122,13 @@ class FdTable:
     def numbers(self) -> list:
         """The open descriptors, ascending."""
         return [fd for fd, description in enumerate(self.slots) if description is not None]
+
+    def share(self) -> None:
+        """One process more uses this very table: the gate of one would not see what the other does."""
+        self.refs += 1
+        if self.facts is not None:
+            self.facts.forget(-1)
+            self.facts = None
 
     def fork(self) -> "FdTable":
         """A copy on the same descriptions: fork(2), close_range's UNSHARE."""

@@ -1,0 +1,71 @@
+"""What the fast gate (``fast`` in stub.c) may answer: a page of words behind a space's slots, written by the kernel.
+
+The guest can write there too. It would deceive nobody but itself: what is counted there is only ever shown.
+"""
+from __future__ import annotations
+
+import struct
+
+from skete.engine import Facts as Contract
+from skete.engines.process.layout import (
+    FACT_COUNTS, FACT_DESCRIPTOR, FACT_END, FACT_FD_COUNT, FACT_FD_NUMBERS, FACT_FDS, FACT_KINDS, FACT_MANY, FACT_NONE,
+    FACT_NUMBERS, FACT_VALUE, FACT_VALUES, FACTS_BASE, SLOTS_BASE)
+
+__all__ = ["Facts"]
+
+_AT = FACTS_BASE - SLOTS_BASE
+#: what a space that is gone is told goes here
+_NOWHERE = [0] * (FACT_END // 8)
+
+
+class Facts(Contract):
+    """Every change is one aligned store of 8 bytes, so a thread that is in the gate sees the old or the new."""
+    __slots__ = ("space", "words", "_descriptor")
+
+    def __init__(self, space):
+        self.space = space
+        self.words = space.slots[_AT:_AT + FACT_END].cast("Q")
+        self._descriptor = -1           # the number of the call that depends on a descriptor
+
+    @property
+    def gate(self) -> int:
+        return self.space.family.fast
+
+    def answer(self, nr: int, value: int) -> None:
+        self.words[FACT_VALUES // 8 + nr] = value & 0xffff_ffff_ffff_ffff
+        self.words[FACT_KINDS // 8 + nr] = FACT_VALUE
+
+    def descriptor(self, nr: int, word: int) -> None:
+        self._descriptor = nr
+        self.words[FACT_VALUES // 8 + nr] = word
+        self.words[FACT_KINDS // 8 + nr] = FACT_DESCRIPTOR
+
+    def known(self, fd: int, value: int) -> None:
+        if 0 <= fd < FACT_FD_NUMBERS:
+            self.words[FACT_FDS // 8 + fd] = value & 0xffff_ffff_ffff_ffff
+
+    def forget(self, fd: int) -> None:
+        for each in range(FACT_FD_NUMBERS) if fd < 0 else (fd,) if fd < FACT_FD_NUMBERS else ():
+            self.words[FACT_FDS // 8 + each] = 0
+
+    def ask(self, nr: int) -> None:
+        self.words[FACT_KINDS // 8 + nr] = FACT_NONE
+
+    def many(self) -> None:
+        self.words[FACT_MANY // 8] = 1
+
+    def close(self) -> None:
+        """Add up what was answered, and let go of the memory."""
+        answered = self.space.engine.answered
+        first = FACT_COUNTS // 8
+        if self._descriptor >= 0 and self.words[FACT_FD_COUNT // 8]:
+            count = self.words[FACT_FD_COUNT // 8]
+            calls, errors = answered.get(self._descriptor, (0, 0))
+            answered[self._descriptor] = calls + count, errors + count
+        if any(self.words[first:first + FACT_NUMBERS]):
+            for nr, count in enumerate(self.words[first:first + FACT_NUMBERS]):
+                if count:
+                    calls, errors = answered.get(nr, (0, 0))
+                    answered[nr] = calls + count, errors
+        self.words.release()
+        self.words = _NOWHERE

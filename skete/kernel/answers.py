@@ -1,0 +1,62 @@
+"""What a guest's side may answer without us: where the engine has a gate (``AddressSpace.facts``), this says what is true.
+
+Nothing of it is used before a call site that trapped often has been rewritten to come to the gate (rewrite.py). A call that an observer or a handler wants to see is never
+answered there.
+"""
+from __future__ import annotations
+
+from errno import ENOTTY
+
+from skete.abi.ioctls import TIOCGWINSZ
+
+__all__ = ["Answers"]
+
+_GETPID, _IOCTL, _GETUID, _GETGID, _GETEUID, _GETEGID, _GETPPID, _GETTID = 39, 16, 102, 104, 107, 108, 110, 186
+_NUMBERS = (_GETPID, _IOCTL, _GETUID, _GETGID, _GETEUID, _GETEGID, _GETPPID, _GETTID)
+
+
+class Answers:
+    """The facts of every process of a machine.
+
+    numbers: calls that may be answered there; empty where somebody wants to see them all
+    """
+
+    def __init__(self, kernel):
+        seen = any(getattr(observer, "every_call", True) for observer in kernel.observers)
+        self.kernel = kernel
+        self.numbers = frozenset(nr for nr in _NUMBERS if nr not in kernel.handlers) if not seen else frozenset()
+
+    def publish(self, process) -> None:
+        """A process stands in a space that is new."""
+        facts = getattr(process.space, "facts", None)
+        if facts is None:
+            return
+        config = self.kernel.config
+        for nr, value in ((_GETPID, process.pid), (_GETPPID, process.ppid), (_GETUID, config.uid), (_GETEUID, config.uid),
+                          (_GETGID, config.gid), (_GETEGID, config.gid)):
+            if nr in self.numbers:
+                facts.answer(nr, value)
+        if _GETTID in self.numbers and len(process.tasks) == 1:
+            facts.answer(_GETTID, process.pid)
+        if _IOCTL in self.numbers:
+            facts.descriptor(_IOCTL, TIOCGWINSZ)
+
+    def adopted(self, process) -> None:
+        """A process has another parent."""
+        if _GETPPID in self.numbers and process.space.facts is not None:
+            process.space.facts.answer(_GETPPID, process.ppid)
+
+    def threads(self, process) -> None:
+        """A process is about to have a second thread."""
+        facts = process.space.facts
+        if facts is not None:
+            facts.many()
+            facts.ask(_GETTID)
+
+    def no_terminal(self, task, fd: int) -> None:
+        """This descriptor is no terminal; what it is open on never becomes one. Forgotten when the descriptor is used
+        for something else (FdTable.facts), so not kept where processes share a table."""
+        facts, files = getattr(task.process.space, "facts", None), task.files
+        if facts is not None and files.refs == 1 and _IOCTL in self.numbers:
+            files.facts = facts
+            facts.known(fd, -ENOTTY)

@@ -1,0 +1,83 @@
+"""The fast gate: all guests again with call sites rewritten the first time that they trap, and what is said about it."""
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from tests.skete.test_guests import NAMES
+from tests.conftest import TREE
+
+#: the command, but with a rewriter that waits for nothing
+EAGER = """
+import sys
+sys.path.insert(0, {tree!r})
+from skete.kernel import rewrite
+rewrite.EAGER_AFTER = 0
+from skete.cli import main
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+@pytest.fixture
+def eager():
+    def run(*args, timeout: float = 90):
+        return subprocess.run([sys.executable, "-c", EAGER.format(tree=str(TREE)), *map(str, args)],
+                              stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=timeout)
+    return run
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_guest_whose_sites_are_rewritten_at_once(name, guests, eager, tmp_path):
+    program = guests(name)
+    on_host = subprocess.run([program], cwd=tmp_path, env={}, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                             timeout=60)
+    work = tmp_path / "work"
+    work.mkdir()
+    guest = eager("run", "--timeout", "60", "--mount", f"{work}:/work", "--cwd", "/work", program)
+    assert guest.stdout == on_host.stdout, guest.stderr
+    assert guest.returncode == on_host.returncode == 0, guest.stderr
+
+
+@pytest.fixture(scope="module")
+def report(guests, tmp_path_factory):
+    """report(OPTION...): the --json of the guest that makes many calls, and what was on stderr."""
+    def run(*options):
+        file = tmp_path_factory.mktemp("gate") / "report.json"
+        done = subprocess.run([str(TREE / "bin" / "skete"), "run", "--stats", "--json", file, *options, guests("gate")],
+                              stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return json.loads(file.read_text()), done.stderr
+    return run
+
+
+def test_most_calls_are_answered_in_the_guest(report):
+    said, text = report()
+    assert said["gate"]["answered"] > 10_000
+    assert said["gate"]["rewritten"] > 3
+    assert f"{said['gate']['answered']} answered in the guest" in text
+    # What the gate answers is in the table like everything else.
+    assert said["syscalls"]["getpid"]["calls"] > 10_000 < said["syscalls"]["ioctl"]["errors"]
+
+
+def test_nothing_is_rewritten_where_that_is_asked_for(report):
+    said, text = report("--no-rewrite")
+    assert said["gate"] == {"answered": 0, "rewritten": 0, "left": {}}
+    assert "answered in the guest" not in text
+
+
+def test_a_trace_sees_every_call(report, tmp_path):
+    said, _ = report("--trace-file", tmp_path / "trace", "--trace-only", "getppid")
+    assert said["gate"]["answered"] == 0
+    assert (tmp_path / "trace").read_text().count("getppid()") == said["syscalls"]["getppid"]["calls"] > 10_000
+
+
+def test_a_handler_sees_its_calls(guests):
+    from skete.machine import Machine
+    seen = []
+    machine = Machine(os.fspath(guests("gate")), rewrite=True, stdio=(os.open(os.devnull, os.O_RDWR),) * 3, timeout_s=100)
+    machine.on("getuid", seen.append)
+    result = machine.run()
+    assert len(seen) > 8_000 and result.exit_status == 0
+    assert result.gate["answered"] > 10_000
