@@ -40,6 +40,8 @@ _REFUSED = (
     (ENOSYS, "ENOSYS", "built without block devices: there is no I/O to give priorities to", (251, 252)),
     (ENOSYS, "ENOSYS", "built without profiling cookies, uselib, sysfs(2)", (134, 139, 212)),
     (ENOSYS, "ENOSYS", "built without kcmp", (312,)),
+    (ENOSYS, "ENOSYS", "built without process_madvise, process_mrelease", (440, 448)),
+    (ENOSYS, "ENOSYS", "built without futex_waitv: see futex", (449,)),
     (ENOSYS, "ENOSYS", "SysV semaphores are not there yet", (64, 65, 66, 220)),
     (ENOSYS, "ENOSYS", "SysV message queues are not there yet", (68, 69, 70, 71)),
     (ENOSYS, "ENOSYS", "built without access to another process's memory", (310, 311)),

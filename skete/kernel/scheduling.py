@@ -13,7 +13,7 @@ from skete.abi.sched import (MEMBARRIER_CMD_QUERY, PRIO_PGRP, PRIO_PROCESS, PRIO
 from skete.kernel.row import ADDR, I32, U32, Row
 from skete.kernel.timespec import write_timespec
 
-__all__ = ["ROWS", "processors"]
+__all__ = ["KEPT", "ROWS", "find_thread", "processors"]
 
 _CPU_BITS = 8192        # NR_CPUS of distributions' kernels: the mask never needs more
 #: CFS's time slice, which sched_rr_get_interval shows for SCHED_OTHER
@@ -28,7 +28,7 @@ def processors() -> int:
     return mask
 
 
-def _find(task, tid: int):
+def find_thread(task, tid: int):
     """A thread of this machine, 0 for oneself. ESRCH EINVAL"""
     if tid < 0:
         raise OSError(EINVAL, f"thread {tid}")
@@ -53,7 +53,7 @@ def sched_getaffinity(task, tid: int, size: int, addr: int) -> int:
         raise OSError(EINVAL, f"{size} bytes for {needed}")
     if tid < 0:
         raise OSError(ESRCH, f"no thread {tid}")
-    mask = _find(task, tid).affinity or available
+    mask = find_thread(task, tid).affinity or available
     task.mm.write(addr, mask.to_bytes(needed, "little"))
     return needed
 
@@ -63,7 +63,7 @@ def sched_setaffinity(task, tid: int, size: int, addr: int) -> int:
     mask = int.from_bytes(task.mm.read(addr, min(size, _CPU_BITS // 8)), "little") & processors()
     if tid < 0:
         raise OSError(ESRCH, f"no thread {tid}")
-    other = _find(task, tid)
+    other = find_thread(task, tid)
     if not mask:
         raise OSError(EINVAL, "no such processor")
     other.affinity = mask
@@ -82,7 +82,7 @@ def getcpu(task, cpu: int, node: int, unused: int) -> int:
 
 def sched_getscheduler(task, tid: int) -> int:
     """sched_getscheduler(2). EINVAL ESRCH"""
-    return _find(task, tid).policy
+    return find_thread(task, tid).policy
 
 
 def sched_setscheduler(task, tid: int, policy: int, param: int) -> int:
@@ -91,7 +91,7 @@ def sched_setscheduler(task, tid: int, policy: int, param: int) -> int:
     if tid < 0 or not param:
         raise OSError(EINVAL, f"thread {tid}, parameters at {param:#x}")
     priority = _signed32(task.mm.read_u32(param))
-    other = _find(task, tid)
+    other = find_thread(task, tid)
     if policy in (SCHED_FIFO, SCHED_RR):
         if not 1 <= priority <= 99:
             raise OSError(EINVAL, f"priority {priority}")
@@ -106,7 +106,7 @@ def sched_getparam(task, tid: int, param: int) -> int:
     """sched_getparam(2): the priority, 0 for every policy there is here. EINVAL ESRCH EFAULT"""
     if not param:
         raise OSError(EINVAL, "no parameters")
-    _find(task, tid)
+    find_thread(task, tid)
     task.mm.write_u32(param, 0)
     return 0
 
@@ -116,7 +116,7 @@ def sched_setparam(task, tid: int, param: int) -> int:
     if not param or tid < 0:
         raise OSError(EINVAL, f"thread {tid}, parameters at {param:#x}")
     priority = _signed32(task.mm.read_u32(param))
-    _find(task, tid)
+    find_thread(task, tid)
     if priority:
         raise OSError(EINVAL, f"priority {priority}")
     return 0
@@ -142,7 +142,7 @@ def _priority_limit(policy: int, realtime: int) -> int:
 
 def sched_rr_get_interval(task, tid: int, addr: int) -> int:
     """sched_rr_get_interval(2): the time slice. EINVAL ESRCH EFAULT"""
-    _find(task, tid)
+    find_thread(task, tid)
     write_timespec(task.mm, addr, _SLICE_NS)
     return 0
 
@@ -197,20 +197,20 @@ def _signed32(word: int) -> int:
     return word - (1 << 32) if word >> 31 else word
 
 
-_KEPT = "kept and shown, without effect"
+KEPT = "kept and shown, without effect"
 
 ROWS = (
     Row(24, sched_yield),
     Row(140, getpriority, (I32, I32)),
-    Row(141, setpriority, (I32, I32, I32), _KEPT),
+    Row(141, setpriority, (I32, I32, I32), KEPT),
     Row(142, sched_setparam, (I32, ADDR)),
     Row(143, sched_getparam, (I32, ADDR)),
-    Row(144, sched_setscheduler, (I32, I32, ADDR), _KEPT + "; real-time policies: EPERM"),
+    Row(144, sched_setscheduler, (I32, I32, ADDR), KEPT + "; real-time policies: EPERM"),
     Row(145, sched_getscheduler, (I32,)),
     Row(146, sched_get_priority_max, (I32,)),
     Row(147, sched_get_priority_min, (I32,)),
     Row(148, sched_rr_get_interval, (I32, ADDR)),
-    Row(203, sched_setaffinity, (I32, U32, ADDR), _KEPT),
+    Row(203, sched_setaffinity, (I32, U32, ADDR), KEPT),
     Row(204, sched_getaffinity, (I32, U32, ADDR)),
     Row(309, getcpu, (ADDR, ADDR, ADDR), "the first processor of the thread's mask"),
     Row(324, membarrier, (I32, U32, I32), "MEMBARRIER_CMD_QUERY answers that no command is available"),
