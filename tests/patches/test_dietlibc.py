@@ -127,6 +127,15 @@ def test_as_published_it_takes_the_vsyscall_page_for_an_elf_image(pristine, diet
     assert run(tmp_path / "clock").returncode == -signal.SIGSEGV
 
 
+def test_printf_of_floating_point_is_exact(linked, host, tmp_path):
+    native = run(host.gcc, "-O1", "-static", "-w", "-o", tmp_path / "native", HERE / "diet_printf.c")
+    assert native.returncode == 0, native.stderr
+    expected, got = run(tmp_path / "native").stdout.splitlines(), run(linked("diet_printf.c")).stdout.splitlines()
+    assert len(expected) > 10000
+    differences = [(want, had) for want, had in zip(expected, got, strict=True) if want != had]
+    assert not differences, differences[:10]
+
+
 @pytest.mark.parametrize("align", [8, 16, 64, 256])
 @pytest.mark.parametrize("size", [8, 16, 24, 1000])
 def test_thread_local_storage_lies_where_the_linker_put_it(linked, align, size):
