@@ -1,0 +1,48 @@
+"""What a Python handler (Machine.on) adds to a system call: getppid served by the kernel, and by a handler.
+
+usage: python3 benchmarks/handler.py [ENGINE]
+A loop of 20,000 calls, in turn as usual (an engine's gate may answer it), with every call trapping, and with a handler;
+medians of seven, in microseconds of the whole call.
+"""
+import os
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+TREE = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(TREE))
+
+from skete import Machine  # noqa: E402
+
+
+def once_us(program: Path, engine: str, handled: bool, rewrite: bool) -> float:
+    """Microseconds of one call."""
+    read, write = os.pipe()
+    machine = Machine(program, ["20000"], engine=engine, stdio=(0, write, 2), timeout_s=60, rewrite=rewrite)
+    # A handler for another call in the first kind, so that both go the same way through the kernel.
+    machine.on("getppid" if handled else "getuid", lambda call: 1)
+    try:
+        machine.run()
+    finally:
+        os.close(write)
+    with open(read) as pipe:
+        return float(re.search(r"([0-9.]+) ns", pipe.read())[1]) / 1e3
+
+
+def main():
+    engine = sys.argv[1] if len(sys.argv) > 1 else "process"
+    with tempfile.TemporaryDirectory() as folder:
+        program = Path(folder) / "null_call"
+        subprocess.run(["gcc", "-O2", "-static", str(TREE / "benchmarks/null_call.c"), "-o", str(program)], check=True)
+        runs = [tuple(once_us(program, engine, *kind) for kind in ((False, True), (False, False), (True, False)))
+                for _ in range(7)]
+    gate, kernel, handler = (statistics.median(column) for column in zip(*runs))
+    print(f"{engine}: getppid answered as usual {gate:.2f} us, always by the kernel {kernel:.2f} us, "
+          f"by a handler {handler:.2f} us")
+
+
+if __name__ == "__main__":
+    main()
