@@ -23,10 +23,16 @@ class AptConfig:
 
     def source_paths(self) -> tuple[Path, Path]:
         """The sources.list file and the sources.list.d folder."""
+        return self._etc("sourcelist", "sources.list"), self._etc("sourceparts", "sources.list.d")
+
+    def login_paths(self) -> tuple[Path, Path]:
+        """The auth.conf file and the auth.conf.d folder."""
+        return self._etc("netrc", "auth.conf"), self._etc("netrcparts", "auth.conf.d")
+
+    def _etc(self, name: str, otherwise: str) -> Path:
         def get(name: str, otherwise: str) -> str:
             return self.options.get(name.lower(), otherwise)
-        etc = Path(get("Dir", "/"), get("Dir::Etc", "etc/apt"))
-        return (etc / get("Dir::Etc::sourcelist", "sources.list"), etc / get("Dir::Etc::sourceparts", "sources.list.d"))
+        return Path(get("Dir", "/"), get("Dir::Etc", "etc/apt"), get(f"Dir::Etc::{name}", otherwise))
 
     def proxy(self, url: str) -> str | None:
         """The proxy for this URL; "" for none at all; None where apt leaves it to the environment.

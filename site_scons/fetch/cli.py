@@ -14,7 +14,8 @@ EPILOG = """\
 The file comes from the download cache, else from the recipe's sources in their order; `debian:` stands for every
 Debian mirror in apt's sources. Its SHA-256 is checked before it gets its name. A download that broke off goes on
 where it was when the same command is run again. Proxies and CA bundles are those of the environment
-(HTTPS_PROXY, NO_PROXY, REQUESTS_CA_BUNDLE, SSL_CERT_FILE), for apt's mirrors also apt's own proxy.
+(HTTPS_PROXY, NO_PROXY, REQUESTS_CA_BUNDLE, SSL_CERT_FILE), for apt's mirrors also apt's own proxy and
+logins (auth.conf).
 
 Exit status: 0 the file is there; 1 it could not be fetched; 2 wrong usage or recipe; 130 interrupted.
 """

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from .aptauth import read_logins, with_login
 from .aptconfig import AptConfig, read_config
 from .aptsources import Skipped, pool_mirrors, read_sources
 from .recipe import Release
@@ -37,10 +38,12 @@ def _in_pools(path: str, apt_dir: Path | None) -> list[Source | Skipped]:
     config = AptConfig() if apt_dir else read_config()
     main_list, parts = ((apt_dir / "sources.list", apt_dir / "sources.list.d") if apt_dir else config.source_paths())
     archives, unread = read_sources(main_list, parts)
+    logins, closed = read_logins(*((apt_dir / "auth.conf", apt_dir / "auth.conf.d") if apt_dir else config.login_paths()))
     mirrors, unfit = pool_mirrors(archives, component=path.split("/")[1])
     if not mirrors:
         unfit.append(Skipped(f"apt's mirrors for {path}", f"none is configured in {main_list} and {parts}"))
-    return [*(Source(url := f"{mirror}/{path}", _proxies(config, url)) for mirror in mirrors), *unread, *unfit]
+    return [*(Source(with_login(url := f"{mirror}/{path}", logins), _proxies(config, url)) for mirror in mirrors),
+            *unread, *closed, *unfit]
 
 
 def _proxies(config: AptConfig, url: str) -> dict[str, str | None]:
