@@ -1,4 +1,5 @@
-"""What does a system call cost: natively, caught, and answered in the guest after its site was rewritten?
+"""What does a system call cost: natively, caught, answered in the guest after its site was rewritten, or because
+the program was compiled to jump to the gate?
 
     python benchmarks/gate.py [--json FILE]
 
@@ -14,10 +15,10 @@ from pathlib import Path
 
 TREE = Path(__file__).resolve().parent.parent
 CALLS = ("getppid", "ioctl")
-#: way -> (command before the program, number of calls)
-WAYS = {"native": ([], 200_000),
-        "caught": ([str(TREE / "bin" / "skete"), "run", "--no-rewrite"], 20_000),
-        "rewritten": ([str(TREE / "bin" / "skete"), "run"], 2_000_000)}
+SKETE = str(TREE / "bin" / "skete")
+#: way -> (command before the program, its arguments: the number of calls)
+WAYS = {"native": ([], ["200000"]), "caught": ([SKETE, "run", "--no-rewrite"], ["20000"]),
+        "rewritten": ([SKETE, "run"], ["2000000"]), "direct": ([SKETE, "run"], ["2000000", "direct"])}
 
 
 def main() -> None:
@@ -31,8 +32,8 @@ def main() -> None:
         subprocess.run([options.cc, "-O2", "-static", str(TREE / "benchmarks" / "gate.c"), "-o", program], check=True)
         measured = {way: {call: [] for call in CALLS} for way in WAYS}
         for _ in range(options.n):
-            for way, (command, count) in WAYS.items():
-                out = subprocess.run([*command, program, str(count)], check=True, stdin=subprocess.DEVNULL, timeout=300,
+            for way, (command, arguments) in WAYS.items():
+                out = subprocess.run([*command, program, *arguments], check=True, stdin=subprocess.DEVNULL, timeout=300,
                                      capture_output=True, text=True).stdout
                 for line in out.splitlines():
                     call, ns, cycles = line.split()

@@ -8,6 +8,9 @@ AT_HWCAP3, AT_HWCAP4 = 29, 30
 AT_EXECFN = 31
 AT_SYSINFO, AT_SYSINFO_EHDR = 32, 33
 AT_MINSIGSTKSZ = 51
+#: ours, not Linux's: the address of the engine's gate, which a program may jump to instead of executing ``syscall``
+#: (docs/architecture.md). No libc looks at what it does not know.
+AT_SKETE_GATE = 0x736b_6574
 
 #: USER_HZ, the unit of times(2); fixed in the ABI
 CLKTCK = 100

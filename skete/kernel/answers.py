@@ -1,6 +1,7 @@
 """What a guest's side may answer without us: where the engine has a gate (``AddressSpace.facts``), this says what is true.
 
-Nothing of it is used before a call site that trapped often has been rewritten to come to the gate (rewrite.py). A call that an observer or a handler wants to see is never
+Nothing of it is used before the guest comes to the gate: a program that knows of it (AT_SKETE_GATE in its auxiliary
+vector), or one in which a call site that trapped often has been rewritten (rewrite.py). A call that an observer or a handler wants to see is never
 answered there.
 """
 from __future__ import annotations

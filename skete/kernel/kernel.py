@@ -136,9 +136,11 @@ class Kernel:
                     at = mm.vmas.at(m.start).delta + m.start
                     mm.ram[at:at + len(m.content)] = m.content
         mm.brk_start = mm.brk = image.brk
+        facts = getattr(process.space, "facts", None)
         start = stack(image, process.argv, process.envp, host=config.auxv or host_auxv(), random=config.random(16),
                       execfn=process.exe, ids=(config.uid, config.uid, config.gid, config.gid),
-                      base=interp.bias if interp is not None else 0, top=STACK_TOP, size=STACK_SIZE)
+                      base=interp.bias if interp is not None else 0, gate=facts.gate if facts is not None else 0,
+                      top=STACK_TOP, size=STACK_SIZE)
         mm.add(STACK_TOP - STACK_SIZE, STACK_SIZE, 7 if image.exec_stack else 3, name="[stack]")
         mm.write(start.sp, start.data)
         process.auxv, process.bias, process.envp_at = start.auxv, image.bias, start.sp + 8 * (len(process.argv) + 2)

@@ -15,7 +15,7 @@ from struct import pack
 
 from skete.abi.auxv import (AT_BASE, AT_CLKTCK, AT_EGID, AT_ENTRY, AT_EUID, AT_EXECFN, AT_FLAGS, AT_GID, AT_HWCAP,
                             AT_HWCAP2, AT_MINSIGSTKSZ, AT_NULL, AT_PAGESZ, AT_PHDR, AT_PHENT, AT_PHNUM, AT_PLATFORM,
-                            AT_RANDOM, AT_SECURE, AT_UID, CLKTCK)
+                            AT_RANDOM, AT_SECURE, AT_SKETE_GATE, AT_UID, CLKTCK)
 from skete.loader.image import PAGE, Image
 
 STACK_TOP = 0x7FFF_FFFF_F000
@@ -44,7 +44,7 @@ def host_auxv() -> dict:
 
 
 def stack(image: Image, argv: list, envp: list, *, host: dict, random: bytes, execfn: bytes | None = None,
-          ids: tuple | None = None, base: int = 0, top: int = STACK_TOP, size: int = STACK_SIZE) -> Start:
+          ids: tuple | None = None, base: int = 0, gate: int = 0, top: int = STACK_TOP, size: int = STACK_SIZE) -> Start:
     """Lay out arguments, environment and auxiliary vector. OSError(E2BIG) where Linux says so.
 
     argv, envp: lists of bytes without NUL
@@ -53,6 +53,7 @@ def stack(image: Image, argv: list, envp: list, *, host: dict, random: bytes, ex
     execfn: the path it was started by; argv[0] when None
     ids: (uid, euid, gid, egid) of the guest; the host's when None
     base: where its interpreter was mapped (AT_BASE)
+    gate: the engine's gate (AT_SKETE_GATE), where it has one
     top, size: the byte after the stack, a multiple of 16, and its limit in bytes
     """
     argv = argv or [b""]        # Linux 5.18: no program sees argc == 0
@@ -71,7 +72,7 @@ def stack(image: Image, argv: list, envp: list, *, host: dict, random: bytes, ex
 
     platform = (start.arg_start & -16) - len(b"x86_64\0")
     seed = platform - 16
-    start.auxv = pack_auxv(image, host, ids, base, seed, path, platform)
+    start.auxv = pack_auxv(image, host, ids, base, seed, path, platform, gate)
     words = pack(f"<{len(pointers) + 3}Q", len(argv), *pointers[:len(argv)], 0, *pointers[len(argv):], 0) + start.auxv
     start.sp = (seed - len(words)) & -16
     gap = seed - start.sp - len(words)
@@ -80,7 +81,8 @@ def stack(image: Image, argv: list, envp: list, *, host: dict, random: bytes, ex
     return start
 
 
-def pack_auxv(image: Image, host: dict, ids: tuple | None, base: int, seed: int, path: int, platform: int) -> bytes:
+def pack_auxv(image: Image, host: dict, ids: tuple | None, base: int, seed: int, path: int, platform: int,
+              gate: int = 0) -> bytes:
     """The vector in the order of Linux's create_elf_tables. seed, path, platform: addresses of what it points to."""
     uid, euid, gid, egid = ids or (host[AT_UID], host[AT_EUID], host[AT_GID], host[AT_EGID])
     pairs = (
@@ -90,10 +92,11 @@ def pack_auxv(image: Image, host: dict, ids: tuple | None, base: int, seed: int,
         (AT_BASE, base), (AT_FLAGS, 0), (AT_ENTRY, image.entry),
         (AT_UID, uid), (AT_EUID, euid), (AT_GID, gid), (AT_EGID, egid), (AT_SECURE, 0),
         (AT_RANDOM, seed), (AT_HWCAP2, host.get(AT_HWCAP2, 0)), (AT_EXECFN, path), (AT_PLATFORM, platform),
-        (AT_NULL, 0),
+        (AT_SKETE_GATE, gate), (AT_NULL, 0),
     )
     # A kernel before 5.14 knows no AT_MINSIGSTKSZ; a libc takes an absent one for the old constant, a zero for zero.
-    return b"".join(pack("<QQ", *pair) for pair in pairs if pair != (AT_MINSIGSTKSZ, 0))
+    absent = (AT_MINSIGSTKSZ, 0), (AT_SKETE_GATE, 0)
+    return b"".join(pack("<QQ", *pair) for pair in pairs if pair not in absent)
 
 
 def _check_size(argv: list, envp: list, execfn: bytes, size: int) -> None:

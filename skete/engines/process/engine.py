@@ -249,8 +249,7 @@ class ProcessEngine(Engine):
             raise EngineError(f"the guest process died at start-up, signal {self._death(space).signo}")
         if ready:
             self._receive(family)
-        kind, family.restorer, listener, family.newborn, family.born, family.fast = struct.unpack_from(
-            "<6Q", vcpu.slots, vcpu.base)
+        kind, family.restorer, listener, family.newborn, family.born = struct.unpack_from("<5Q", vcpu.slots, vcpu.base)
         if kind != KIND_HELLO:
             raise EngineError("the guest process did not start up")
         return listener

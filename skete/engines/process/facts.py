@@ -9,7 +9,7 @@ import struct
 from skete.engine import Facts as Contract
 from skete.engines.process.layout import (
     FACT_COUNTS, FACT_DESCRIPTOR, FACT_END, FACT_FD_COUNT, FACT_FD_NUMBERS, FACT_FDS, FACT_KINDS, FACT_MANY, FACT_NONE,
-    FACT_NUMBERS, FACT_VALUE, FACT_VALUES, FACTS_BASE, SLOTS_BASE)
+    FACT_NUMBERS, FACT_VALUE, FACT_VALUES, FACTS_BASE, GATE_BASE, SLOTS_BASE)
 
 __all__ = ["Facts"]
 
@@ -21,15 +21,12 @@ _NOWHERE = [0] * (FACT_END // 8)
 class Facts(Contract):
     """Every change is one aligned store of 8 bytes, so a thread that is in the gate sees the old or the new."""
     __slots__ = ("space", "words", "_descriptor")
+    gate = GATE_BASE
 
     def __init__(self, space):
         self.space = space
         self.words = space.slots[_AT:_AT + FACT_END].cast("Q")
         self._descriptor = -1           # the number of the call that depends on a descriptor
-
-    @property
-    def gate(self) -> int:
-        return self.space.family.fast
 
     def answer(self, nr: int, value: int) -> None:
         self.words[FACT_VALUES // 8 + nr] = value & 0xffff_ffff_ffff_ffff

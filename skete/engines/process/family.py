@@ -11,15 +11,14 @@ class Family:
 
     listener:  descriptor of the filter's notifications
     restorer, newborn, born: guest addresses of the gate's way back, and of where a forked process begins
-    fast:      guest address of the fast gate
     group:     the host's process group that all of them are in, since none can leave it
     spaces:    the living ones
     """
-    __slots__ = ("listener", "restorer", "newborn", "born", "fast", "group", "spaces")
+    __slots__ = ("listener", "restorer", "newborn", "born", "group", "spaces")
 
     def __init__(self, group: int, listener: int):
         self.group, self.listener = group, listener
-        self.restorer = self.newborn = self.born = self.fast = 0
+        self.restorer = self.newborn = self.born = 0
         self.spaces = set()
 
     def leave(self, space) -> bool:

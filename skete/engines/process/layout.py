@@ -4,6 +4,7 @@ The stub is compiled with each of :data:`SHARED` as a macro, so the two sides
 cannot disagree. Addresses are guest virtual, sizes in bytes.
 
     STUB_BASE     the stub's code (stub.c): start-up, then the gate
+    GATE_BASE     the fast gate, in the stub too: an address that programs are told (AT_SKETE_GATE)
     SLOTS_BASE    MAX_SLOTS slots of SLOT_SIZE, shared with the monitor, one per thread: a part of the memory
                   file of this process's own, beyond what the guests' memory takes
     FACTS_BASE    behind the slots and like them: what the fast gate answers by itself, see facts.py
@@ -16,6 +17,7 @@ slot is aligned to its size.
 """
 
 STUB_BASE = 0x7000_0000_0000
+GATE_BASE = 0x7000_0010_0000
 SLOTS_BASE = 0x7000_0100_0000
 SLOT_SIZE = 0x1_0000
 MAX_SLOTS = 1024

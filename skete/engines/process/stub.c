@@ -24,9 +24,10 @@
  * A forked process begins at newborn, where its first act is to replace the
  * parent's slots by its own, and rings from there (born).
  *
- * A system call site that the monitor has rewritten comes to the fast gate
- * instead (fast, below), which answers what it has been told the answer of,
- * and else leads to the system call.
+ * A program that knows of it (AT_SKETE_GATE), and a system call site that the
+ * monitor has rewritten, come to the fast gate instead (fast, below), which
+ * answers what it has been told the answer of, and else leads to the system
+ * call.
  *
  * Freestanding, needs no header. Constants come from layout.py through -D.
  */
@@ -102,6 +103,7 @@ __asm__(
 	"	syscall\n"
 	"restore_end:\n"
 	"	ud2\n"
+	".section .fast, \"ax\"\n"	/* at GATE_BASE */
 	"fast:\n"
 	"	cmp $" TEXT(FACT_NUMBERS) ", %rax\n"
 	"	jae 9f\n"
@@ -135,6 +137,7 @@ __asm__(
 	"	jmp *%rcx\n"
 	"9:	lea -2(%rcx), %rcx\n"
 	"	jmp *%rcx\n"
+	".text\n"
 	"_start:\n"
 	"	mov %rsp, %rdi\n"
 	"	and $-16, %rsp\n"
@@ -143,7 +146,7 @@ __asm__(
 );
 
 extern long ring(u64 nr, const u64 *words) HIDDEN;
-extern const u8 ring_end[] HIDDEN, restore[] HIDDEN, restore_end[] HIDDEN, newborn[] HIDDEN, fast[] HIDDEN;
+extern const u8 ring_end[] HIDDEN, restore[] HIDDEN, restore_end[] HIDDEN, newborn[] HIDDEN;
 
 static u8 *my_slot(void)
 {
@@ -335,7 +338,6 @@ static __attribute__((noreturn, used)) void settle(void)
 	FIELD(slot, SLOT_NR + 8) = (u64)listener;
 	FIELD(slot, SLOT_NR + 16) = (u64)newborn;
 	FIELD(slot, SLOT_NR + 24) = (u64)born;
-	FIELD(slot, SLOT_NR + 32) = (u64)fast;
 	report(slot);
 	leave_through(FIELD(slot, SLOT_FRAME));
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 import os
 
 from skete.engine import EngineError
-from skete.engines.process.layout import STUB_BASE, macros
+from skete.engines.process.layout import GATE_BASE, STUB_BASE, macros
 
 __all__ = ["find"]
 
@@ -14,7 +14,8 @@ _SOURCES = tuple(os.path.join(_HERE, name) for name in ("stub.c", "layout.py", "
 _FLAGS = ["-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror", "-ffreestanding", "-fPIE", "-fno-stack-protector",
           "-fno-asynchronous-unwind-tables", "-fcf-protection=none", "-mgeneral-regs-only", "-fno-builtin",
           "-fno-tree-loop-distribute-patterns", "-nostdlib", "-static", "-no-pie", "-Wl,--build-id=none",
-          "-Wl,-z,max-page-size=4096", "-Wl,-z,noexecstack", f"-Wl,-Ttext-segment={STUB_BASE:#x}"]
+          "-Wl,-z,max-page-size=4096", "-Wl,-z,noexecstack", f"-Wl,-Ttext-segment={STUB_BASE:#x}",
+          f"-Wl,--section-start=.fast={GATE_BASE:#x}"]
 
 
 def find() -> str:
