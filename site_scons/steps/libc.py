@@ -1,4 +1,4 @@
-"""Build a libc: `python -m steps.libc RECIPE SOURCE OUTPUT --jobs N`.
+"""Build a libc: `python -m steps.libc RECIPE SOURCE OUTPUT [--direct] --jobs N`.
 
 SOURCE is the patched source archive, OUTPUT a tar file of what the recipe's steps installed. The build happens out of
 tree in a workspace, and the objects are the same wherever that was. The whole output of the commands goes to OUTPUT's
@@ -81,6 +81,7 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("recipe", type=Path)
     parser.add_argument("source", type=Path)
     parser.add_argument("output", type=Path)
+    parser.add_argument("--direct", action="store_true", help="with system calls that are jumps")
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     options = parser.parse_args(arguments)
     try:
@@ -99,6 +100,8 @@ def main(arguments: list[str]) -> None:
                   "map": "-ffile-prefix-map=../source=."}
         environment = {key: value for key, value in os.environ.items() if key not in FOREIGN}
         environment |= {key: value.format(**values) for key, value in how.environment.items()}
+        if options.direct:
+            environment |= {key: value.format(**values) for key, value in how.direct.items()}
         environment["LC_ALL"] = "C"
         with open(options.output.with_suffix(".log"), "w") as log:
             for command in how.commands(**values):

@@ -8,6 +8,8 @@
     provides = ["lib/libc.a"]       what must be there afterwards
     licences = ["COPYRIGHT"]        files of the source that go along with everything made from it
     [build.environment]             variables for the steps; flags of the user's own environment are not passed on
+    [build.direct]                  the same, instead, where system calls are to be jumps (syscalls=direct): where the
+                                    libc can do that, and its start files get -DSKETE_DIRECT
     [build.crt]
     defines = "-DNAME={name}"       flags for our start files; {name} and {version} are filled in
     wrap = ["crt1.o"]               start files of the libc, in its lib/, that ours are put in front of
@@ -38,13 +40,14 @@ from fetch import Recipe, RecipeError
 
 @dataclass(frozen=True)
 class Plan:
-    """The table above; every key must be there except environment and macros, and no other may."""
+    """The table above; every key must be there except environment, direct and macros, and no other may."""
     steps: list[str]
     provides: list[str]
     licences: list[str]
     crt: Mapping[str, object]
     files: Mapping[str, str]
     environment: Mapping[str, str]
+    direct: Mapping[str, str]
     macros: Mapping[str, object]
     lacks: list[str]
 
@@ -54,8 +57,8 @@ class Plan:
 
 
 CRT_KEYS = {"defines": str, "wrap": list, "entry": str}
-OPTIONAL = {"environment": {}, "macros": {}, "lacks": []}
-KINDS = {"steps": list, "provides": list, "licences": list, "crt": dict, "files": dict, "environment": dict,
+OPTIONAL = {"environment": {}, "direct": {}, "macros": {}, "lacks": []}
+KINDS = {"steps": list, "provides": list, "licences": list, "crt": dict, "files": dict, "environment": dict, "direct": dict,
          "macros": dict, "lacks": list}
 HOST_KEYS = {"compiler": str, "package": str, "lacks": list}
 LACKS = ("getreent", "note", "blindness")

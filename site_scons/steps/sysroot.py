@@ -1,5 +1,5 @@
 """Make a sysroot of a built libc: `python -m steps.sysroot RECIPE LIBC OUTPUT --version V --arch A --crt FOLDER
---templates FOLDER`.
+--templates FOLDER [--direct]`.
 
 LIBC is the tar file of steps.libc. Into it go the recipe's files (the compiler wrapper and its specs, from templates),
 and our start files in front of the libc's own; crt/README.md says how these are joined. The result can be unpacked
@@ -78,6 +78,7 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("output", type=Path)
     parser.add_argument("--version", required=True)
     parser.add_argument("--arch", required=True)
+    parser.add_argument("--direct", action="store_true", help="with system calls that are jumps")
     parser.add_argument("--crt", type=Path, required=True)
     parser.add_argument("--templates", type=Path, required=True)
     options = parser.parse_args(arguments)
@@ -91,6 +92,7 @@ def main(arguments: list[str]) -> None:
         root = work / "root"
         archive.extract(options.libc, root)
         defines = [word.format(**identity) for word in how.crt["defines"].split()]
+        defines += ["-DSKETE_DIRECT"] if options.direct else []
         wrap(how, root, compile_crt(options.crt.resolve(), options.arch, defines, work), work)
         render(options.templates, how, root, {**identity, **how.macros})
         shutil.rmtree(root / "etc", ignore_errors=True)

@@ -45,16 +45,23 @@ def declare(env) -> Toolchain:
     recipe = env["RECIPES"][env["libc"]]
     version = env[f"{recipe.name}_version"]
     release = recipe.release(version)
+    direct = env["syscalls"] == "direct"
     if recipe.host is not None:
+        if direct:
+            refuse(f"libc={recipe.name} is as the machine has it: there is no syscalls=direct of it")
         return _declare_host(env, recipe, version)
     try:
         how = plan(recipe)
         patches = read_series(TOP / recipe.patches / "series") if recipe.patches else []
     except (RecipeError, Failure, OSError) as error:
         refuse(str(error))
-    env = env.Clone(RECIPE=os.path.relpath(recipe.path, TOP) if recipe.path.is_absolute() else str(recipe.path),
+    if direct and not how.direct:
+        able = [name for name, other in env["RECIPES"].items() if other.host is None and plan(other).direct]
+        refuse(f"libc={recipe.name} has no syscalls=direct; there is one of {', '.join(able) or 'none'}")
+    env = env.Clone(DIRECT=" --direct" if direct else "", RECIPE=os.path.relpath(recipe.path, TOP) if recipe.path.is_absolute() else str(recipe.path),
                     VERSION=version, FETCHFLAGS="--offline" if env["offline"] else "", JOBS=jobs())
     name = f"{recipe.name}-{version}"
+    variant = f"{name}-{env['arch']}" + ("-direct" if direct else "")
     compiler = step(env, f"#{BUILD}/compiler.txt", [_gcc()], "$STEP.compiler $TARGET")
     download = env.Command(
         f"#{BUILD}/downloads/{release.filename}", Value(f"{release.sha256} {' '.join(release.sources)}"),
@@ -65,24 +72,24 @@ def declare(env) -> Toolchain:
          Value(os.environ.get("SOURCE_DATE_EPOCH", ""))],
         f"$STEP.patch $SOURCE ${{SOURCES[1]}} $TARGET --folder {name}-skete", "archive")
     built = step(
-        env, f"#{BUILD}/libc/{name}-{env['arch']}.tar",
-        [source, compiler, Value(_text(how.steps, how.environment, how.provides, how.licences))],
-        "$STEP.libc $RECIPE $SOURCE $TARGET $( --jobs $JOBS $)", "archive", "plan")
+        env, f"#{BUILD}/libc/{variant}.tar",
+        [source, compiler, Value(_text(how.steps, how.environment, how.direct, how.provides, how.licences))],
+        "$STEP.libc $RECIPE $SOURCE $TARGET$DIRECT $( --jobs $JOBS $)", "archive", "plan")
     sysroot = step(
-        env, f"#{BUILD}/sysroot/{name}-{env['arch']}.tar",
+        env, f"#{BUILD}/sysroot/{variant}.tar",
         [built, compiler, Value(_text(how.crt, how.files, how.macros)), Glob("#crt/*.[chS]"),
          Glob(f"#crt/{env['arch']}/*"), [f"#toolchain/{template}" for template in how.files.values()]],
-        "$STEP.sysroot $RECIPE $SOURCE $TARGET --version $VERSION --arch $arch --crt crt --templates toolchain",
+        "$STEP.sysroot $RECIPE $SOURCE $TARGET --version $VERSION --arch $arch$DIRECT --crt crt --templates toolchain",
         "archive", "plan")
-    folder = f"{BUILD}/sysroot/{name}-{env['arch']}"
+    folder = f"{BUILD}/sysroot/{variant}"
     stamp = step(env, f"#{folder}/.complete", [sysroot], "$STEP.unpack $SOURCE $TARGET", "archive")
     env.NoClean(download)
     env.Precious(download)
     env.NoCache(download, compiler, stamp)
     env.Clean(stamp, f"#{folder}")
-    env.Clean(built, f"#{BUILD}/libc/{name}-{env['arch']}.log")
+    env.Clean(built, f"#{BUILD}/libc/{variant}.log")
     wrapper = how.macros.get("wrapper", "skete-gcc")
-    return Toolchain(recipe, version, f"{name}-{env['arch']}", source, sysroot, stamp, f"{folder}/bin/{wrapper}",
+    return Toolchain(recipe, version, variant, source, sysroot, stamp, f"{folder}/bin/{wrapper}",
                      tuple(how.lacks))
 
 

@@ -57,6 +57,8 @@ def _variables(arguments: dict[str, str], libcs: dict[str, object]) -> Variables
         *(EnumVariable(f"{name}_version", f"version of {recipe.title}", recipe.default_version,
                        allowed_values=tuple(recipe.releases)) for name, recipe in libcs.items()),
         EnumVariable("arch", "machine that the programs are for", "x86_64", allowed_values=("x86_64",)),
+        EnumVariable("syscalls", "how the libc makes them; direct: it jumps to the monitor's gate, where there is one",
+                     "normal", allowed_values=("normal", "direct")),
         EnumVariable("engine", "what makes the guest; native: no monitor at all", "process",
                      allowed_values=("process", "kvm", "native")),
         EnumVariable("kvm", "what scons test is about; nested, shadow: the KVM engine on an emulated kvm_amd", "here",

@@ -26,6 +26,7 @@ def test_an_unknown_variable_is_refused_with_the_known_ones(tree):
     ("tiny_version=2.0", "'1.0'"),
     ("engine=steam", "'process', 'kvm', 'native'"),
     ("arch=z80", "'x86_64'"),
+    ("syscalls=slow", "'normal', 'direct'"),
     ("opt=11", "'default', '0', '1'"),
     ("threads=none", "whole numbers"),
     ("timeout=-1", "whole numbers"),
@@ -33,6 +34,10 @@ def test_an_unknown_variable_is_refused_with_the_known_ones(tree):
 def test_a_wrong_value_is_refused_with_the_right_ones(tree, given, allowed):
     printed = tree.refused(given)
     assert allowed in printed and given.split("=")[0] in printed
+
+
+def test_a_libc_that_cannot_jump_is_refused(tree):
+    assert "libc=tiny has no syscalls=direct" in tree.refused("syscalls=direct")
 
 
 @pytest.mark.parametrize("wanted, why", [

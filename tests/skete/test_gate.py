@@ -41,6 +41,32 @@ def test_guest_whose_sites_are_rewritten_at_once(name, guests, eager, tmp_path):
 
 
 @pytest.fixture(scope="module")
+def direct_gcc():
+    """The compiler of a libc whose system calls are jumps."""
+    built = sorted(TREE.glob("build/sysroot/musl-*-direct/bin/skete-gcc"), key=lambda path: path.stat().st_mtime)
+    if not built:
+        pytest.skip("no such libc is here: ./scons syscalls=direct builds one")
+    return built[-1]
+
+
+@pytest.mark.parametrize("name", ("gate", "fork", "spawn", "signals", "fileio"))
+@pytest.mark.parametrize("flags", ((), ("-static-pie",)), ids=("static", "static-pie"))
+def test_direct_calls(name, flags, direct_gcc, skete, tmp_path):
+    program = tmp_path / name
+    subprocess.run([direct_gcc, *flags, "-O1", "-pthread", "-I", TREE / "tests" / "guests",
+                    TREE / "tests" / "guests" / f"{name}.c", "-o", program], check=True, timeout=120)
+    work = tmp_path / "work"
+    work.mkdir()
+    on_host = subprocess.run([program], cwd=tmp_path, env={}, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                             timeout=60)
+    guest = skete("run", "--no-rewrite", "--stats", "--timeout", "60", "--mount", f"{work}:/work", "--cwd", "/work",
+                  program, timeout=90)
+    assert guest.stdout == on_host.stdout, guest.stderr
+    assert guest.returncode == on_host.returncode, guest.stderr
+    assert name != "gate" or "answered in the guest, 0 call sites rewritten" in guest.stderr
+
+
+@pytest.fixture(scope="module")
 def report(guests, tmp_path_factory):
     """report(OPTION...): the --json of the guest that makes many calls, and what was on stderr."""
     def run(*options):
