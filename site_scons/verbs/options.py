@@ -16,6 +16,7 @@ from steps.libc import FOREIGN
 TOP = Path(__file__).resolve().parents[2]
 BUILD = "build"
 MATRIX = "matrix"     # the target of verbs/matrix.py
+EXPERIMENTS = ("ioctl",)    # modules of experiments/, which verbs/experiment.py runs
 
 OPT = {
     "0": ["-O0"], "1": ["-O1"], "2": ["-O2"], "3": ["-O3"], "s": ["-Os"], "fast": ["-Ofast"],
@@ -63,6 +64,8 @@ def _variables(arguments: dict[str, str], libcs: dict[str, object]) -> Variables
                      allowed_values=("process", "kvm", "native")),
         EnumVariable("kvm", "what scons test is about; nested, shadow: the KVM engine on an emulated kvm_amd", "here",
                      allowed_values=("here", "nested", "shadow")),
+        EnumVariable("experiment", "measure instead of building; results go to results/NAME", "none",
+                     allowed_values=("none", *EXPERIMENTS)),
         EnumVariable("run", "run and verify what was built; again: even what is up to date", "yes",
                      allowed_values=("yes", "no", "again"), map=yes_no, ignorecase=1),
         EnumVariable("opt", "optimisation of the apps, instead of what each asks for", "default",
@@ -102,8 +105,9 @@ def environment(arguments: dict[str, str]):
     # Several tasks that remove the same folder get in each other's way.
     SetOption("num_jobs", 1 if GetOption("clean") else len(os.sched_getaffinity(0)))
     (TOP / BUILD).mkdir(exist_ok=True)    # else SCons makes it, and says so
-    # `matrix` starts builds of its own, which keep their knowledge where all do.
-    SConsignFile(f"{BUILD}/.sconsign-{MATRIX}" if MATRIX in COMMAND_LINE_TARGETS else f"{BUILD}/.sconsign")
+    # `matrix` and the experiments start builds of their own, which keep their knowledge where all do.
+    apart = MATRIX in COMMAND_LINE_TARGETS or env["experiment"] != "none"
+    SConsignFile(f"{BUILD}/.sconsign-{MATRIX}" if apart else f"{BUILD}/.sconsign")
     # Not content-timestamp: it sees whole seconds, and a small app is built, changed and built again within one.
     Decider("content")
     if env["cache"]:
@@ -131,6 +135,7 @@ def help_text(env, apps: list[str]) -> str:
                         (kvm=nested: guests on a hardware KVM that QEMU emulates; takes minutes)
     scons dist          pack the patched libc's source and its sysroot, with checksums and SBOM, into dist/
     scons matrix        every app with every libc: a table, build/matrix/matrix.json, docs/compatibility.svg
+    scons experiment=NAME  measure, into results/NAME; goes on where it was interrupted
     scons -c            remove what was built (not what was downloaded)
 
 Apps: {", ".join(apps)}; a folder elsewhere with an SConscript is an app as well (apps/README.md).

@@ -33,6 +33,7 @@ WORDS = {
     "dist": "DIST   $TARGET",
     "sbom": "SBOM   $TARGET",
     "sums": "SUMS   $TARGET",
+    "experiment": "MEASURE $EXPERIMENT (interrupt it at will: the same command goes on)",
     "matrix": "MATRIX every app with every libc",
     "test": "TEST   tests",
     "nested": "NESTED $TARGET (QEMU emulates a machine with a hardware KVM)",
