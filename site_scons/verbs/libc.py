@@ -9,7 +9,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from SCons.Script import Glob, Value
+from SCons.Script import File, Glob, Value
 
 from fetch import RecipeError
 from steps.patch import read_series
@@ -40,12 +40,12 @@ def step(env, target, source, words: str, *modules: str):
     return node
 
 
-def declare(env) -> Toolchain:
-    """Declare the chosen libc. Ends with a message when its recipe or its series is wrong."""
-    recipe = env["RECIPES"][env["libc"]]
+def declare(env, libc: str = "") -> Toolchain:
+    """Declare the chosen libc, or the one named. Ends with a message when its recipe or its series is wrong."""
+    recipe = env["RECIPES"][libc or env["libc"]]
     version = env[f"{recipe.name}_version"]
     release = recipe.release(version)
-    direct = env["syscalls"] == "direct"
+    direct = env["syscalls"] == "direct" and not libc      # asked of the chosen one
     if recipe.host is not None:
         if direct:
             refuse(f"libc={recipe.name} is as the machine has it: there is no syscalls=direct of it")
@@ -62,7 +62,9 @@ def declare(env) -> Toolchain:
                     VERSION=version, FETCHFLAGS="--offline" if env["offline"] else "", JOBS=jobs())
     name = f"{recipe.name}-{version}"
     variant = f"{name}-{env['arch']}" + ("-direct" if direct else "")
-    compiler = step(env, f"#{BUILD}/compiler.txt", [_gcc()], "$STEP.compiler $TARGET")
+    compiler = File(f"#{BUILD}/compiler.txt")
+    if not compiler.has_builder():      # each libc wants it
+        step(env, compiler, [_gcc()], "$STEP.compiler $TARGET")
     download = env.Command(
         f"#{BUILD}/downloads/{release.filename}", Value(f"{release.sha256} {' '.join(release.sources)}"),
         env.Said("$( $PYTHON -P $) -m fetch $RECIPE --version $VERSION --output $TARGET $( $FETCHFLAGS $)", "fetch"))

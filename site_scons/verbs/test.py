@@ -1,4 +1,4 @@
-"""`scons test`: build the sysroot and every app's program, then run pytest.
+"""`scons test`: build the sysroots and every app's program, then run pytest.
 
 `scons test kvm=nested` instead runs a few apps in an emulated machine that has a hardware KVM: see steps/nested.
 """
@@ -7,10 +7,15 @@ from __future__ import annotations
 import importlib.util
 import os
 import subprocess
+import sys
 
-from SCons.Script import COMMAND_LINE_TARGETS
+from SCons.Script import COMMAND_LINE_TARGETS, GetOption
 
+from verbs import libc
 from verbs.options import BUILD, TOP, refuse
+
+#: libcs that tests are about, beside the chosen one
+TESTED = ("dietlibc",)
 
 
 def declare(env, toolchain, apps) -> None:
@@ -24,13 +29,36 @@ def declare(env, toolchain, apps) -> None:
         return
     if importlib.util.find_spec("pytest") is None:
         refuse(f"pytest is not there for {env['PYTHON']}: use ./scons, or install requirements.txt")
+    others, unfetched = _others(env, toolchain)
     env = env.Clone()
-    env["ENV"] = {**env["ENV"], **_settings(toolchain)}
+    env["ENV"] = {**env["ENV"], **_settings(toolchain), **unfetched}
     # -rs: why a test was skipped is part of the result.
-    run = env.Command("test", [toolchain.stamp, *apps.programs], env.Said("$PYTHON -m pytest -rs $pytest", "test"))
+    run = env.Command("test", [toolchain.stamp, *others, *apps.programs],
+                      env.Said("$PYTHON -m pytest -rs $pytest", "test"))
     env.AlwaysBuild(env.Alias("test", run))
     env.AlwaysBuild(run)
     env.NoCache(run)
+
+
+def _others(env, toolchain) -> tuple[list, dict[str, str]]:
+    """Declare the other libcs that tests are about; return their nodes, and why any cannot be had, for those tests.
+
+    Whether the source can be had decides what there is to build, so it is fetched now, into the download cache.
+    """
+    nodes, unfetched = [], {}
+    for name in TESTED:
+        if name == toolchain.recipe.name or name not in env["RECIPES"] or GetOption("clean") or GetOption("no_exec"):
+            continue
+        recipe = env["RECIPES"][name]
+        command = [sys.executable, "-P", "-m", "fetch", str(recipe.path), "--version", env[f"{name}_version"], "--quiet",
+                   "--tries", "2", *(["--offline"] if env["offline"] else [])]
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, env=env["ENV"], cwd=TOP)
+        if done.returncode:
+            print(f"skete: {name} cannot be had, so its tests are skipped:\n{done.stderr}", file=sys.stderr)
+            unfetched[f"SKETE_NO_{name.upper()}"] = done.stderr.strip()
+        else:
+            nodes.append(libc.declare(env, name).stamp)
+    return nodes, unfetched
 
 
 def _nested(env, apps) -> None:
