@@ -54,6 +54,9 @@ def end_process(process, status: tuple) -> None:
     for timer in process.timers.values():
         timer.stop()
     process.timers.clear()
+    if process.semundo is not None:
+        from skete.kernel.sysv_sem import undo
+        undo(process)
     if process.files is not None:
         process.files.close_all()
     del kernel.processes[process.pid]

@@ -46,6 +46,7 @@ class Process:
         self.rlimits = None
         self.prctl = {}             # what prctl(2) set, by name
         self.persona = 0
+        self.semundo = None         # skete.kernel.sysv_sem: {Set: {index: what its end adds}}
         self.auxv = b""
         self.started_ns = 0
         self.cpu_ns = 0             # used by threads that have ended

@@ -42,8 +42,6 @@ _REFUSED = (
     (ENOSYS, "ENOSYS", "built without kcmp", (312,)),
     (ENOSYS, "ENOSYS", "built without process_madvise, process_mrelease", (440, 448)),
     (ENOSYS, "ENOSYS", "built without futex_waitv: see futex", (449,)),
-    (ENOSYS, "ENOSYS", "SysV semaphores are not there yet", (64, 65, 66, 220)),
-    (ENOSYS, "ENOSYS", "SysV message queues are not there yet", (68, 69, 70, 71)),
     (ENOSYS, "ENOSYS", "built without access to another process's memory", (310, 311)),
     (EOPNOTSUPP, "EOPNOTSUPP", "no file system here has handles", (303,)),
     (EINVAL, "EINVAL", "no mapping is one that could be rearranged", (216,)),
