@@ -23,6 +23,7 @@ from pathlib import Path
 from steps import command, step
 from steps.step import Failure
 
+TELL_FIRST_S, TELL_EVERY_S = 5.0, 60.0      # how often a line says that a guest is still running
 GRACE_S = 15        # for the monitor to end a guest whose time is over, and to write its result
 MONITOR_FAILED = 125
 
@@ -76,15 +77,34 @@ def start(run: dict, words: list[str], environment: dict[str, str]) -> tuple[sub
     return child, ours
 
 
-def wait(child: subprocess.Popen, timeout: float) -> int:
-    """Wait for the command's end; return its status as a shell gives it, 124 when it had to be killed."""
-    try:
-        status = child.wait(timeout)
-    except subprocess.TimeoutExpired:
-        child.kill()
-        child.wait()
-        return 124
-    return status if status >= 0 else 128 - status
+def wait(child: subprocess.Popen, timeout: float, tell) -> int:
+    """Wait for the command's end; return its status as a shell gives it, 124 when it had to be killed.
+
+    Meanwhile call `tell(seconds)`, ever more rarely: several may run at once, and each has lines of its own.
+    """
+    begun, pause = time.monotonic(), TELL_FIRST_S
+    while True:
+        left = begun + timeout - time.monotonic()
+        try:
+            status = child.wait(max(0, min(pause, left)))
+        except subprocess.TimeoutExpired:
+            if left <= pause:
+                child.kill()
+                child.wait()
+                return 124
+            tell(time.monotonic() - begun)
+            pause = min(2 * pause, TELL_EVERY_S)
+            continue
+        return status if status >= 0 else 128 - status
+
+
+def last_line(output: Path) -> str:
+    """Return the last line that the guest has written so far, as much as fits beside the rest, or nothing."""
+    with open(output, "rb") as f:
+        f.seek(max(0, output.stat().st_size - 400))
+        lines = f.read().decode(errors="replace").split("\n")
+    text = next((line.strip() for line in reversed(lines) if line.strip()), "")
+    return "".join(c if c.isprintable() else "?" for c in text)[:60]
 
 
 def native_result(run: dict, status: int, wall_s: float) -> dict:
@@ -113,6 +133,10 @@ def main(arguments: list[str]) -> None:
     # The build's own PYTHONPATH is none of the monitor's business.
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
     with step.result(output) as unfinished, step.result(result) as words:
+        def tell(seconds: float) -> None:
+            last = last_line(unfinished)
+            print(f"         {run['label']}: running for {seconds:.0f} s{f', last: {last}' if last else ''}", flush=True)
+
         line = command.guest({**run, "program": os.path.abspath(run["program"])} if native else run, words)
         begun = time.monotonic()
         child, ours = start(run, line, environment)
@@ -121,7 +145,7 @@ def main(arguments: list[str]) -> None:
             reader = threading.Thread(target=copy, args=(ours, targets))
             reader.start()
             try:
-                status = wait(child, run["timeout"] + (0 if native else GRACE_S))
+                status = wait(child, run["timeout"] + (0 if native else GRACE_S), tell)
             finally:
                 if child.poll() is None:
                     child.terminate()
