@@ -4,12 +4,20 @@ from __future__ import annotations
 import sys
 
 HEADINGS = ("app", "class", "engine", "verdict", "guest", "monitor", "system calls")
-NUMBERS = (4, 5, 6)     # columns whose right edges are one below the other
+NUMBERS = (4, 5, 6, 7, 8)   # columns whose right edges are one below the other
+REPORTED = ("time", "Mop/s")    # what benchmarks measure themselves: only where one of them has
 
 
 def seconds(value: float) -> str:
     """Return a time in s as a table shows it."""
     return f"{value:.3f} s" if value < 10 else f"{value:.1f} s"
+
+
+def reported(verdict: dict) -> tuple[str, str]:
+    """Return what a benchmark says of itself, for the last two columns."""
+    said = verdict.get("reported", {})
+    time, speed = said.get("seconds"), said.get("mops")
+    return ("-" if time is None else f"{time:.2f} s"), ("-" if speed is None else f"{speed:.0f}")
 
 
 def row(verdict: dict) -> tuple[str, ...]:
@@ -25,30 +33,33 @@ def row(verdict: dict) -> tuple[str, ...]:
 
 def show(verdicts: list[dict]) -> None:
     """Print the table, and below it how each is run by hand."""
-    rows = [row(verdict) for verdict in verdicts]
+    rows, headings = [row(verdict) for verdict in verdicts], HEADINGS
+    if any(verdict.get("reported") for verdict in verdicts):
+        rows = [cells + reported(verdict) for cells, verdict in zip(rows, verdicts)]
+        headings += REPORTED
     if sys.stdout.isatty():
-        _rich(rows)
+        _rich(headings, rows)
     else:
-        _plain(rows)
+        _plain(headings, rows)
     for verdict in verdicts:
         print(f"  {verdict['app']}: {verdict['by_hand']}")
     sys.stdout.flush()
 
 
-def _plain(rows: list[tuple[str, ...]]) -> None:
-    widths = [max(map(len, column)) for column in zip(HEADINGS, *rows)]
-    for cells in (HEADINGS, *rows):
+def _plain(headings: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+    widths = [max(map(len, column)) for column in zip(headings, *rows)]
+    for cells in (headings, *rows):
         line = (f"{cell:>{width}}" if i in NUMBERS else f"{cell:<{width}}"
                 for i, (cell, width) in enumerate(zip(cells, widths)))
         print("  " + "  ".join(line).rstrip())
 
 
-def _rich(rows: list[tuple[str, ...]]) -> None:
+def _rich(headings: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
     from rich import box
     from rich.console import Console
     from rich.table import Table
     table = Table(box=box.SIMPLE_HEAD, pad_edge=True)
-    for i, heading in enumerate(HEADINGS):
+    for i, heading in enumerate(headings):
         table.add_column(heading, justify="right" if i in NUMBERS else "left", no_wrap=True)
     for cells in rows:
         colour = "green" if cells[3] == "verified" else "red"

@@ -81,6 +81,17 @@ def objection(expect: dict, output: Path, result: Path) -> str | None:
     return None
 
 
+#: what a benchmark says of itself, in the words of NPB's reports (TR NAS-95-020): key in the verdict -> its line
+REPORTED = {"seconds": r"^ Time in seconds +=\s+([0-9.]+)", "mops": r"^ Mop/s total +=\s+([0-9.]+)"}
+
+
+def reported(output: bytes) -> dict[str, float]:
+    """Return the time in s and the speed in Mop/s that a benchmark has printed, where it has."""
+    text = output.decode(errors="replace")
+    found = {key: re.search(line, text, re.MULTILINE) for key, line in REPORTED.items()}
+    return {key: float(match[1]) for key, match in found.items() if match}
+
+
 def main(arguments: list[str]) -> None:
     expectation, output, result, *_, verdict = map(Path, arguments)
     expect = command.load(expectation)
@@ -95,6 +106,7 @@ def main(arguments: list[str]) -> None:
         "time": said["time"], "calls": sum(row["calls"] for row in said["syscalls"].values()),
         "syscalls": {name: row["calls"] for name, row in said["syscalls"].items()},
         "unserved": said.get("unserved", {}),
+        "reported": reported(output.read_bytes()),
         "output": str(output),
     }, indent=1) + "\n")
     if why:

@@ -13,7 +13,9 @@ import SCons.Script.Main
 import SCons.Util
 from SCons.Script import Action, GetBuildFailures, GetOption
 
+from steps import step
 from steps.table import show
+from verbs.options import BUILD, TOP
 
 # What a step's line begins with: the word, then what is shown of it.
 WORDS = {
@@ -112,6 +114,7 @@ def _report(apps) -> None:
     verdicts = [verdict for run in apps.runs if (verdict := _verdict(run, failed))]
     if verdicts:
         show(verdicts)
+        step.write(TOP / BUILD / "results.json", json.dumps(verdicts, indent=1) + "\n")
     if os.environ.get("SKETE_VERDICTS"):
         _write_all(apps, failed, Path(os.environ["SKETE_VERDICTS"]))
     if not _done and not SCons.Script.Main.exit_status and not GetBuildFailures():

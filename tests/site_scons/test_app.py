@@ -98,6 +98,9 @@ def test_a_family_a_list_and_all(tree):
     assert verified(tree.built("app=kin", NATIVE)) == ["kin/a", "kin/b"]
     assert verified(tree.built("app=kin/b,hello", NATIVE)) == ["kin/b", "hello"]
     assert verified(tree.built("app=all", NATIVE)) == ["hello", "kin/a", "kin/b"]
+    results = json.loads((tree.top / "build/results.json").read_text())
+    assert [(result["app"], result["status"]) for result in results] == [
+        (name, "verified") for name in ("hello", "kin/a", "kin/b")]
 
 
 def test_what_lacks_the_class_is_left_out_of_a_family(tree):

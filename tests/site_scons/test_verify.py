@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import pytest
 
-from steps.verify import difference, ending
+from steps.verify import difference, ending, reported
 
 
 @pytest.mark.parametrize("why, expected, output, words", [
@@ -29,3 +29,9 @@ def test_the_first_difference_is_shown(why, expected, output, words):
 ])
 def test_how_a_program_ended_is_said_in_words(status, words):
     assert ending(status) == words
+
+
+def test_what_a_benchmark_measured_is_kept():
+    assert reported(b" Class =  S\n Time in seconds =                     0.02\n Mop/s total     =                 12345.67\n") \
+        == {"seconds": 0.02, "mops": 12345.67}
+    assert reported(b"no benchmark, Time in seconds = 3\n") == {}
