@@ -80,5 +80,6 @@ class KvmVcpu(Vcpu):
 
     def cpu_ns(self) -> int:
         """Processor time that this thread has used, in ns. It never goes back, though it is measured in pieces."""
-        self._shown_ns = max(self._shown_ns, self.used_ns + self.engine.running_ns(self))
+        running_ns = self.engine.running_ns(self)      # first, for it may add to used_ns
+        self._shown_ns = max(self._shown_ns, self.used_ns + running_ns)
         return self._shown_ns
