@@ -104,6 +104,12 @@ def _why_not(name: str) -> str:
     return ""
 
 
+@pytest.fixture(scope="session")
+def why_no_engine():
+    """``why_no_engine(name)``: why an engine does not work here, or nothing."""
+    return _why_not
+
+
 @pytest.fixture(params=ENGINES)
 def engine_name(request) -> str:
     """Each engine that works here; the others skip with their reason."""

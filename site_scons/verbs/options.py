@@ -64,6 +64,8 @@ def _variables(arguments: dict[str, str], libcs: dict[str, object]) -> Variables
                      allowed_values=("process", "kvm", "native")),
         EnumVariable("kvm", "what scons test is about; nested, shadow: the KVM engine on an emulated kvm_amd", "here",
                      allowed_values=("here", "nested", "shadow")),
+        EnumVariable("npb", "what scons test is about; A, B, C: that class of the ten NPB programs, only",
+                     "usual", allowed_values=("usual", "A", "B", "C")),
         EnumVariable("experiment", "measure instead of building; results go to results/NAME", "none",
                      allowed_values=("none", *EXPERIMENTS)),
         EnumVariable("run", "run and verify what was built; again: even what is up to date", "yes",
@@ -133,6 +135,7 @@ def help_text(env, apps: list[str]) -> str:
     scons app=NAME      build, run and verify an app
     scons test          build what the tests need, and run them
                         (kvm=nested: guests on a hardware KVM that QEMU emulates; takes minutes)
+                        (npb=A: class A of all NPB programs, natively and on each engine; takes minutes)
     scons dist          pack the patched libc's source and its sysroot, with checksums and SBOM, into dist/
     scons matrix        every app with every libc: a table, build/matrix/matrix.json, docs/compatibility.svg
     scons experiment=NAME  measure, into results/NAME; goes on where it was interrupted

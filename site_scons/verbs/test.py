@@ -1,6 +1,7 @@
 """`scons test`: build the sysroots and every app's program, then run pytest.
 
 `scons test kvm=nested` instead runs a few apps in an emulated machine that has a hardware KVM: see steps/nested.
+`scons test npb=A` instead runs the test of the NPB programs with that class.
 """
 from __future__ import annotations
 
@@ -16,6 +17,8 @@ from verbs.options import BUILD, TOP, refuse
 
 #: libcs that tests are about, beside the chosen one
 TESTED = ("dietlibc",)
+#: what npb= is about
+NPB = "tests/apps/npb/test_classes.py"
 
 
 def declare(env, toolchain, apps) -> None:
@@ -29,12 +32,16 @@ def declare(env, toolchain, apps) -> None:
         return
     if importlib.util.find_spec("pytest") is None:
         refuse(f"pytest is not there for {env['PYTHON']}: use ./scons, or install requirements.txt")
-    others, unfetched = _others(env, toolchain)
     env = env.Clone()
-    env["ENV"] = {**env["ENV"], **_settings(toolchain), **unfetched}
     # -rs: why a test was skipped is part of the result.
-    run = env.Command("test", [toolchain.stamp, *others, *apps.programs],
-                      env.Said("$PYTHON -m pytest -rs $pytest", "test"))
+    if env["npb"] == "usual":
+        others, more = _others(env, toolchain)
+        needs, words = [toolchain.stamp, *others, *apps.programs], "-rs"
+    else:
+        # Each takes its time, so each is named.
+        needs, words, more = [toolchain.stamp], f"-rs -v {NPB}", {"SKETE_NPB": env["npb"]}
+    env["ENV"] = {**env["ENV"], **_settings(toolchain), **more}
+    run = env.Command("test", needs, env.Said(f"$PYTHON -m pytest {words} $pytest", "test"))
     env.AlwaysBuild(env.Alias("test", run))
     env.AlwaysBuild(run)
     env.NoCache(run)

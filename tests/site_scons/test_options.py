@@ -27,6 +27,7 @@ def test_an_unknown_variable_is_refused_with_the_known_ones(tree):
     ("engine=steam", "'process', 'kvm', 'native'"),
     ("arch=z80", "'x86_64'"),
     ("syscalls=slow", "'normal', 'direct'"),
+    ("npb=D", "'usual', 'A', 'B', 'C'"),
     ("opt=11", "'default', '0', '1'"),
     ("threads=none", "whole numbers"),
     ("timeout=-1", "whole numbers"),

@@ -101,9 +101,14 @@ class Npb:
         return self.compile(folder, sources, flags, compiler)
 
     @staticmethod
-    def run(program: Path, *arguments: str) -> subprocess.CompletedProcess:
+    def declared(name: str) -> Declared:
+        """What the SConscript of a benchmark says."""
+        return Declared(name)
+
+    @staticmethod
+    def run(program: Path, *arguments: str, timeout: float = 200, **more) -> subprocess.CompletedProcess:
         """Run a benchmark to its end."""
-        return subprocess.run([str(program), *arguments], capture_output=True, text=True, timeout=200)
+        return subprocess.run([str(program), *arguments], capture_output=True, text=True, timeout=timeout, **more)
 
     @staticmethod
     def block(done: subprocess.CompletedProcess) -> dict[str, str]:

@@ -46,8 +46,3 @@ def test_bytes_that_overflow_carry(npb, threads):
     assert done.returncode == 1, "the ranks are other ones"
     assert "out of order" not in done.stdout
     assert re.search(r"^ passed [1-9]", done.stdout, re.M), "the sorted sequence is one test that is passed"
-
-
-def test_verifies_with_the_patched_libc(npb, sysroot):
-    done = npb.run(npb.benchmark("is", "S", compiler=str(sysroot / "bin" / "skete-gcc")), "-t", "2")
-    assert done.returncode == 0 and npb.block(done)["Verification"] == "SUCCESSFUL"

@@ -57,8 +57,3 @@ def other_source(text):
 def test_other_numbers_fail(npb, change):
     done = npb.run(npb.benchmark("ua", "S", change=change))
     assert done.returncode == 1 and npb.block(done)["Verification"] == "UNSUCCESSFUL"
-
-
-def test_verifies_with_the_patched_libc(npb, sysroot):
-    done = npb.run(npb.benchmark("ua", "S", compiler=str(sysroot / "bin" / "skete-gcc")), "-t", "2")
-    assert done.returncode == 0 and npb.block(done)["Verification"] == "SUCCESSFUL"
