@@ -108,6 +108,9 @@ class Vcpu:
     fs_base: int        # property: the thread pointer, guest virtual
     gs_base: int
 
+    #: the call being served was posted at the gate: its registers can be had, but at the price of a trap
+    posted = False
+
     def fpu(self) -> bytes:
         """The FPU and vector state in the layout of a signal frame (FXSAVE, then XSAVE's areas)."""
         raise NotImplementedError
@@ -136,9 +139,15 @@ class Facts:
     gate: guest address to jump to with the number in rax, the words in their registers, and in rcx the address behind a
         ``syscall`` instruction: it goes there with the answer in rax, or else to that instruction. rcx, r11 and the
         flags are its own.
+    numbers: how many system calls it can have something to say about
     """
 
     gate: int
+    numbers: int
+
+    def post(self, numbers) -> None:
+        """These calls may be reported without a trap (``Vcpu.posted``), which is faster."""
+        raise NotImplementedError
 
     def answer(self, nr: int, value: int) -> None:
         """This call has this result, which is no error, whatever its words."""
@@ -157,7 +166,7 @@ class Facts:
         raise NotImplementedError
 
     def ask(self, nr: int) -> None:
-        """This call is to trap."""
+        """This call has no answer any more."""
         raise NotImplementedError
 
     def many(self) -> None:
@@ -218,6 +227,8 @@ class Engine:
     in_monitor: bool = False
     #: {number: (calls, errors)} that its facts have answered; complete once it is closed
     answered: dict = {}
+    #: how many calls were posted
+    posted: int = 0
 
     #: ``copy(frame: int, to: int, length: int)`` of frames, or None where it is no faster than copying in ``ram``
     copy = None
@@ -234,6 +245,10 @@ class Engine:
         """The next ``(vcpu, trap)``; ``(space, Died)`` when a space is gone. None when
         ``timeout_s`` (None: no limit) has passed or one of the descriptors ``wake_fds`` is readable."""
         raise NotImplementedError
+
+    def next(self) -> tuple | None:
+        """What :meth:`wait` would return, if that is known without asking the host. None a few times in a hundred."""
+        return None
 
     def close(self) -> int:
         """Kill what still runs and free everything. Processor time that guests used in all, in ns."""

@@ -182,7 +182,8 @@ class Machine:
             table = getattr(observer, "as_dict", None)
             if table is not None:
                 result.syscalls = table()
-        result.gate = {"answered": sum(calls for calls, _ in engine.answered.values()), "rewritten": 0, "left": {}}
+        result.gate = {"answered": sum(calls for calls, _ in engine.answered.values()),
+                       "posted": engine.posted, "rewritten": 0, "left": {}}
         if kernel.rewriter is not None:
             result.gate["rewritten"] = kernel.rewriter.rewritten
             result.gate["left"] = {why: count for why, count in kernel.rewriter.left.items() if count}

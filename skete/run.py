@@ -133,8 +133,8 @@ class _Outputs:
 
 def _gate(gate: dict) -> str:
     """Lines below the table: what the engine's gate did, where it did anything."""
-    text = f"{gate['answered']} answered in the guest, {gate['rewritten']} call sites rewritten\n" \
-        if gate["answered"] or gate["rewritten"] or gate["left"] else ""
+    text = (f"{gate['answered']} answered in the guest, {gate['posted']} came without a trap, {gate['rewritten']} call "
+            "sites rewritten\n") if any(gate.values()) else ""
     return text + "".join(f"{count} call sites left alone: {why}\n" for why, count in sorted(gate["left"].items()))
 
 

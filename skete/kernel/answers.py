@@ -1,8 +1,9 @@
-"""What a guest's side may answer without us: where the engine has a gate (``AddressSpace.facts``), this says what is true.
+"""What a guest's side may answer without us, or hand over without a trap: where the engine has a gate
+(``AddressSpace.facts``), this says what is true.
 
 Nothing of it is used before the guest comes to the gate: a program that knows of it (AT_SKETE_GATE in its auxiliary
-vector), or one in which a call site that trapped often has been rewritten (rewrite.py). A call that an observer or a handler wants to see is never
-answered there.
+vector), or one in which a call site that trapped often has been rewritten (rewrite.py). A call that an observer or a
+handler wants to see is never answered there.
 """
 from __future__ import annotations
 
@@ -14,17 +15,22 @@ __all__ = ["Answers"]
 
 _GETPID, _IOCTL, _GETUID, _GETGID, _GETEUID, _GETEGID, _GETPPID, _GETTID = 39, 16, 102, 104, 107, 108, 110, 186
 _NUMBERS = (_GETPID, _IOCTL, _GETUID, _GETGID, _GETEUID, _GETEGID, _GETPPID, _GETTID)
+#: calls that want the caller's registers, or change its address space, which it has to do itself: mmap mprotect munmap
+#: brk rt_sigreturn mremap clone fork vfork execve exit kill sigaltstack arch_prctl tkill exit_group tgkill execveat clone3
+_TRAPPING = frozenset((9, 10, 11, 12, 15, 25, 56, 57, 58, 59, 60, 62, 131, 158, 200, 231, 234, 322, 435))
 
 
 class Answers:
     """The facts of every process of a machine.
 
     numbers: calls that may be answered there; empty where somebody wants to see them all
+    posted: calls that may come without a trap, where they are not answered
     """
 
     def __init__(self, kernel):
         seen = any(getattr(observer, "every_call", True) for observer in kernel.observers)
         self.kernel = kernel
+        self.posted = ()
         self.numbers = frozenset(nr for nr in _NUMBERS if nr not in kernel.handlers) if not seen else frozenset()
 
     def publish(self, process) -> None:
@@ -32,6 +38,9 @@ class Answers:
         facts = getattr(process.space, "facts", None)
         if facts is None:
             return
+        if not self.posted:
+            self.posted = frozenset(range(facts.numbers)) - _TRAPPING
+        facts.post(self.posted)
         config = self.kernel.config
         for nr, value in ((_GETPID, process.pid), (_GETPPID, process.ppid), (_GETUID, config.uid), (_GETEUID, config.uid),
                           (_GETGID, config.gid), (_GETEGID, config.gid)):

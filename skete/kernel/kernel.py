@@ -113,11 +113,11 @@ class Kernel:
         if self.answers is None:
             from skete.kernel.answers import Answers
             self.answers = Answers(self)
-            if self.config.rewrite and self.answers.numbers:
-                from skete.kernel.rewrite import Rewriter
-                self.rewriter = Rewriter(self.answers.numbers)
-                self.asked = self.answers.numbers
         self.answers.publish(process)
+        if self.rewriter is None and self.config.rewrite:
+            from skete.kernel.rewrite import Rewriter
+            self.asked = self.answers.posted
+            self.rewriter = Rewriter(self.asked)
 
     def load(self, mm: Mm, image, process, interp=None, texts: tuple = (None, None)) -> int:
         """Map a program, its interpreter and its stack; the stack pointer it begins with. ENOMEM E2BIG
@@ -206,7 +206,7 @@ class Kernel:
         """Serve one trap and let the task go on, wait or end. Ours alone to call ``vcpu.resume``."""
         self.current = task
         if type(trap) is Syscall:
-            if trap.nr in self.asked:
+            if trap.nr in self.asked and not task.vcpu.posted:
                 self.rewriter.trapped(task, trap.nr)
             result = self._observed(task, trap) if self.observers or self.handlers else service(task, trap)
             if type(result) is int:

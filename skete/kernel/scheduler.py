@@ -66,6 +66,11 @@ class Scheduler:
         self._epoll = None
         self._fds = {}              # host_fd -> {task: events}
 
+    @property
+    def busy(self) -> bool:
+        """Whether somebody is ready, or will be by time or a host descriptor."""
+        return bool(self.ready or self._heap or self._fds)
+
     def open(self) -> None:
         """Take the host descriptor that waits for the others now, while its number is low: select(2) ends at 1023."""
         if self._epoll is None:

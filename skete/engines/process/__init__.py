@@ -6,6 +6,8 @@
     spawn.py    starts a stub and receives its notification listener
     space.py    AddressSpace: mapping and threads, as orders to the gate
     facts.py    what the fast gate answers by itself
+    post.py     calls that come to it without a trap
+    fork.py     a process out of another
     vcpu.py     Vcpu: a slot, and the signal frame behind it
     engine.py   Engine: guest memory, and the loop over notifications
 """

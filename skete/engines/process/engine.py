@@ -15,6 +15,7 @@ from skete.engines.process import stub
 from skete.engines.process.layout import (
     FD_RAM, KICK_SIGNAL, KIND_BORN, KIND_DONE, KIND_HELLO, KIND_SIGNAL, KIND_SYSCALL, MAX_SLOTS, RESERVED_END, RING_NR,
     SLOT_FAILED, SLOT_ORDER_LIST, SLOT_SIZE, SLOT_STACK, SLOTS_BASE, SLOTS_SIZE, STUB_BASE, TASK_SIZE, ORDER_SIZE)
+from skete.engines.process.post import TURN, Post
 from skete.engines.process.space import ProcessSpace
 
 __all__ = ["ProcessEngine"]
@@ -24,8 +25,8 @@ RAM_SIZE = 1 << 40
 #: processes at once; behind guest memory the file has room for the slots of each
 MAX_SPACES = 1024
 
-#: how long a host may take to fork a process whose pages it does not copy, in s
-FORK_S = 5
+#: how long a host may take to fork a process whose pages it does not copy, or to run a thread up to its trap, in s
+SOON_S = 5
 
 _NOTIF = struct.Struct(seccomp.NOTIF)
 _EMPTY = bytes(seccomp.NOTIF_SIZE)
@@ -59,12 +60,18 @@ class ProcessEngine(Engine):
         self._deaths = select.epoll()
         self._fds = [self._deaths.fileno()]
         self.by_tid = {}                # host thread id -> vcpu
-        self._forking = None            # the vcpu that carries out a fork
-        self._newborn = None            # the vcpu that a fork in progress makes
+        self.forking = None            # the vcpu that carries out a fork
+        self.newborn = None            # the vcpu that a fork in progress makes
         self._queued = []               # events that came meanwhile
+        self.post = Post(self)
+        self.next = self.post.look
         self._kicks = []                # vcpus to kick that have no tid yet
         self._used_ns = 0               # processor time of spaces that are gone
         self.answered = {}              # number -> (calls, errors) that the fast gate has answered, in spaces that are gone
+
+    @property
+    def posted(self) -> int:
+        return self.post.served
 
     def discard(self, frame: int, length: int) -> None:
         self._ram.madvise(mmap.MADV_REMOVE, frame, length)
@@ -110,10 +117,18 @@ class ProcessEngine(Engine):
                 return source, trap
         deadline = None if timeout_s is None else time.monotonic() + timeout_s
         fds = [*self._fds, *wake_fds]
+        post = self.post
         while True:
+            pause_s = timeout_s
+            if post.turn >= TURN:
+                post.turn, pause_s = 0, 0.0
+            elif timeout_s != 0.0:
+                posted = post.look() or post.sleep()
+                if posted is not None:
+                    return posted
             if self._kicks:
-                timeout_s = self._kick_again(timeout_s)
-            ready = select.select(fds, (), (), timeout_s)[0]
+                pause_s = self._kick_again(pause_s)
+            ready = select.select(fds, (), (), pause_s)[0]
             for fd in ready:
                 family = self._watched.get(fd)
                 if family is not None:
@@ -142,7 +157,7 @@ class ProcessEngine(Engine):
             if error.errno in (errno.ENOENT, errno.EINTR):
                 return None             # the thread died between its ring and our reading
             raise EngineError(f"SECCOMP_IOCTL_NOTIF_RECV: {error.strerror}") from None
-        notification, tid, _, nr, _, _, *words = _NOTIF.unpack(buffer)
+        notification, tid, _, nr, _, rip, *words = _NOTIF.unpack(buffer)
         vcpu = self.by_tid.get(tid) or self._newcomer(family, tid, nr, words)
         if vcpu is None:
             self._refuse(family, notification, errno.EPERM)
@@ -150,28 +165,40 @@ class ProcessEngine(Engine):
         if nr != RING_NR:
             self._order(family, vcpu, notification, nr, words)
             return None
-        vcpu.notification = notification
+        if rip == family.rung:
+            return self.post.rung(vcpu, notification)
+        before, vcpu.notification = vcpu.notification, notification
         kind, nr, a, b, c, d, e, f, context, info = _SLOT.unpack_from(vcpu.slots, vcpu.base)
         context -= SLOTS_BASE + vcpu.base
         if not _CONTEXT_FROM <= context <= _CONTEXT_TO:
             context = _CONTEXT_TO       # the guest has overwritten its slot; its registers are what it made them
         vcpu.context = vcpu.base + context
-        if kind == KIND_SYSCALL:
-            return vcpu, Syscall(nr, (a, b, c, d, e, f))
         if kind == KIND_SIGNAL:
-            return vcpu, self._signal(vcpu, info)
+            trap = self._signal(vcpu, info)
+            if type(trap) is not Kicked or not self.post.kicked(vcpu):
+                return self._stopped(vcpu, trap)
+            vcpu.keep()
+            vcpu.notification = before          # of its ring at the fast gate; interrupted, so stale
+            return None
+        if kind == KIND_SYSCALL:
+            return self._stopped(vcpu, Syscall(nr, (a, b, c, d, e, f)))
         if kind == KIND_DONE:
             self._done(vcpu)
             return None
-        if kind == KIND_BORN and vcpu is self._newborn:
-            self._newborn = None
+        if kind == KIND_BORN and vcpu is self.newborn:
+            self.newborn = None
             return None
         return vcpu, Fault(11, 1, 0)    # a kind that does not exist: the guest's own doing
+
+    def _stopped(self, vcpu, trap) -> tuple | None:
+        if not vcpu.posted:
+            return vcpu, trap
+        return self.post.trapped(vcpu)
 
     def _newcomer(self, family, tid: int, nr: int, words: list):
         """Who is this thread that we do not know? Nobody, unless a thread or a process has been started that has no
         tid yet. A thread's first ring says which slot it has. A process that is forked begins with its first order."""
-        newborn = self._newborn
+        newborn = self.newborn
         if newborn is not None and not newborn.tid and newborn.expected[-1] == (nr, *words) \
                 and newborn.space.family is family:
             newborn.space.pid = tid
@@ -219,8 +246,8 @@ class ProcessEngine(Engine):
     def _done(self, vcpu) -> None:
         """The gate has carried out an answer's orders and wants more, or one of them failed."""
         failed, = struct.unpack_from("<Q", vcpu.slots, vcpu.base + SLOT_FAILED)
-        if self._forking is vcpu:
-            self._forking, self._newborn = None, self._newborn if not failed else None
+        if self.forking is vcpu:
+            self.forking, self.newborn = None, self.newborn if not failed else None
             return
         if failed:
             at = vcpu.base + SLOT_ORDER_LIST + (failed - 1) % 64 * ORDER_SIZE
@@ -249,7 +276,10 @@ class ProcessEngine(Engine):
             raise EngineError(f"the guest process died at start-up, signal {self._death(space).signo}")
         if ready:
             self._receive(family)
-        kind, family.restorer, listener, family.newborn, family.born = struct.unpack_from("<5Q", vcpu.slots, vcpu.base)
+        kind, = struct.unpack_from("<Q", vcpu.slots, vcpu.base)
+        listener, *parts = struct.unpack_from("<8Q", vcpu.slots, vcpu.base + SLOT_ORDER_LIST)
+        (family.restorer, family.newborn, family.born, family.post, family.posted, family.rung,
+         family.seen) = parts
         if kind != KIND_HELLO:
             raise EngineError("the guest process did not start up")
         return listener
@@ -258,57 +288,24 @@ class ProcessEngine(Engine):
         self._watched[space.pidfd] = space
         self._deaths.register(space.pidfd, select.EPOLLIN)
 
-    def fork(self, parent, order: tuple, newborn) -> None:
-        """Let a stopped thread fork its process, and wait until parent and child have rung. OSError(EAGAIN)
-
-        Nothing else is served meanwhile, so nobody's frames change hands while a process exists that still has
-        its parent's memory. What other threads report is kept for :meth:`wait`."""
-        space, child = parent.space, newborn.space
-        newborn.expected = [(157, 1, 9, 0, 0, 0, 0), (9, SLOTS_BASE, SLOTS_SIZE, 3, 0x11, FD_RAM, child.slots_at)]
-        self._forking, self._newborn = parent, newborn
-        parent.fork(order)
-        deadline = time.monotonic() + FORK_S
-        while self._forking is not None or self._newborn is not None:
-            ready = select.select((space.family.listener, space.pidfd), (), (),
-                                  max(0, deadline - time.monotonic()))[0]
+    def until(self, space: ProcessSpace, done) -> bool:
+        """Take what the threads of a space report until ``done()``; whether it came to that in time, with the process
+        alive. Nothing is served meanwhile: what comes is kept for :meth:`wait`."""
+        deadline = time.monotonic() + SOON_S
+        while not done():
+            ready = select.select((space.family.listener, space.pidfd), (), (), max(0, deadline - time.monotonic()))[0]
             if not ready or space.pidfd in ready:
-                # It was killed, or overwrites its slots on purpose: a process may exist that we cannot name.
-                self._forking = self._newborn = None
-                for known in space.family.spaces:
-                    os.kill(known.pid, 9)
-                self._end_strangers(space.family)
-                raise OSError(errno.EAGAIN, "the guest has interfered with its own fork")
+                return False
             event = self._receive(space.family)
             if event is not None:
                 self._queued.append(event)
-        if child.pid < 0:
-            self._end_strangers(space.family)       # if that was a lie
-            raise OSError(errno.EAGAIN, "the host refused another process")
-        try:
-            child.pidfd = os.pidfd_open(child.pid)
-        except OSError as error:
-            os.kill(child.pid, 9)
-            os.waitpid(child.pid, 0)
-            self._forget_tids(child)
-            raise OSError(errno.EAGAIN, f"pidfd_open: {error.strerror}") from None
-        space.family.spaces.add(child)
+        return True
+
+    def adopt(self, child: ProcessSpace) -> None:
+        """A forked process is one of ours from now on."""
+        child.family.spaces.add(child)
         self._spaces.append(child)
         self._watch(child)
-
-    def _end_strangers(self, family) -> None:
-        """End what a fork has left that went wrong: processes of the family's group that are no space's. Children of
-        ours they are all, since a guest cannot leave that to somebody else."""
-        known = {space.pid for space in family.spaces}
-        for thread in os.listdir("/proc/self/task"):
-            try:
-                with open(f"/proc/self/task/{thread}/children") as file:
-                    children = file.read().split()
-            except OSError:
-                continue            # that thread has ended; or a host without CONFIG_PROC_CHILDREN
-            for pid in map(int, children):
-                if pid not in known and os.getpgid(pid) == family.group:
-                    os.kill(pid, 9)
-                    os.waitpid(pid, 0)
 
     def send(self, space: ProcessSpace, response: bytes) -> None:
         self._answer(space.family, response)
@@ -342,15 +339,16 @@ class ProcessEngine(Engine):
 
     def forget(self, space: ProcessSpace) -> None:
         self._spaces.remove(space)
+        self.post.forget(space)
         self._used_ns += space.cpu_ns()
-        self._forget_tids(space)
+        self.forget_tids(space)
         if self._watched.pop(space.pidfd, None):
             self._deaths.unregister(space.pidfd)
         family = space.family
         if family is not None and family.leave(space) and self._watched.pop(family.listener, None):
             self._fds.remove(family.listener)
 
-    def _forget_tids(self, space: ProcessSpace) -> None:
+    def forget_tids(self, space: ProcessSpace) -> None:
         for tid in space.tids:
             self.by_tid.pop(tid, None)
         space.tids.clear()

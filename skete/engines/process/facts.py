@@ -8,8 +8,8 @@ import struct
 
 from skete.engine import Facts as Contract
 from skete.engines.process.layout import (
-    FACT_COUNTS, FACT_DESCRIPTOR, FACT_END, FACT_FD_COUNT, FACT_FD_NUMBERS, FACT_FDS, FACT_KINDS, FACT_MANY, FACT_NONE,
-    FACT_NUMBERS, FACT_VALUE, FACT_VALUES, FACTS_BASE, GATE_BASE, SLOTS_BASE)
+    FACT_COUNTS, FACT_DESCRIPTOR, FACT_END, FACT_FD_COUNT, FACT_FD_NUMBERS, FACT_FDS, FACT_KINDS, FACT_MANY,
+    FACT_NUMBERS, FACT_POST, FACT_SLOT, FACT_VALUE, FACT_VALUES, FACTS_BASE, GATE_BASE, SLOTS_BASE)
 
 __all__ = ["Facts"]
 
@@ -22,6 +22,7 @@ class Facts(Contract):
     """Every change is one aligned store of 8 bytes, so a thread that is in the gate sees the old or the new."""
     __slots__ = ("space", "words", "_descriptor")
     gate = GATE_BASE
+    numbers = FACT_NUMBERS
 
     def __init__(self, space):
         self.space = space
@@ -45,8 +46,16 @@ class Facts(Contract):
         for each in range(FACT_FD_NUMBERS) if fd < 0 else (fd,) if fd < FACT_FD_NUMBERS else ():
             self.words[FACT_FDS // 8 + each] = 0
 
+    def post(self, numbers) -> None:
+        for nr in numbers:
+            self.words[FACT_KINDS // 8 + nr] = FACT_POST
+
     def ask(self, nr: int) -> None:
-        self.words[FACT_KINDS // 8 + nr] = FACT_NONE
+        self.words[FACT_KINDS // 8 + nr] = FACT_POST
+
+    def thread(self, vcpu, alone: bool) -> None:
+        """The space has a new thread. Calls are posted while there is but one: the gate does not know who comes to it."""
+        self.words[FACT_SLOT // 8] = vcpu.address if alone else 0
 
     def many(self) -> None:
         self.words[FACT_MANY // 8] = 1

@@ -46,6 +46,12 @@ SLOT_TID = 168                      # by the host's kernel: thread id while the 
 SLOT_ORDER_LIST = 256               # MAX_ORDERS x (number, six words, result)
 ORDER_SIZE = 64
 MAX_ORDERS = 96
+# A call that a thread posts at the fast gate, without a trap. A cache line for each side, so that one store of either
+# costs one transfer; and one for what only the gate needs.
+SLOT_CALL = 0x1a00                  # how many were posted
+SLOT_CALL_NR = 0x1a08               # then six words
+SLOT_CALL_REPLY = 0x1a40            # the result, or one of CALL_*
+SLOT_CALL_RETURN = 0x1a80           # address behind the "syscall" that was not executed
 SLOT_BUILT_FRAME = 0x2000           # up to 0x4000 bytes
 SLOT_STACK = 0x6000                 # to the slot's end: where the gate runs
 
@@ -61,15 +67,22 @@ FACT_FDS = 0x3000                   # by descriptor: the answer to FACT_DESCRIPT
 FACT_FD_NUMBERS = 64
 FACT_FD_COUNT = 0x3200              # how often that was answered
 FACT_MANY = 0x3208                  # not 0: threads run, counts must be locked
+FACT_SLOT = 0x3210                  # address of the only thread's slot, where calls are posted; 0: there are more threads
+FACT_POLLED = 0x3240                # not 0: the monitor looks at that slot by itself, so that nobody need ring
 FACT_END = 0x4000
-FACT_NONE, FACT_VALUE, FACT_DESCRIPTOR = 0, 1, 2
+FACT_NONE, FACT_VALUE, FACT_DESCRIPTOR, FACT_POST = 0, 1, 2, 3
 
 KIND_SYSCALL, KIND_SIGNAL, KIND_DONE, KIND_HELLO, KIND_BORN = 1, 2, 3, 4, 5
+#: instead of a result: there is none yet; the call is to be made with "syscall", which traps. Signed; no results of Linux
+CALL_PENDING, CALL_TRAP = -0x8000_0000, -0x7fff_ffff
 ACTION_RESULT, ACTION_KEEP, ACTION_FRAME, ACTION_MORE = 0, 1, 2, 3
 
 #: rax of the doorbell when it means "read my slot". No system call has this number, so that
 #: an accidental pass-through would be ENOSYS; any other number there is an order being carried out.
 RING_NR = 0x5ce7e
+
+#: how often the gate looks for an answer before it rings, while the monitor polls: some 50 us
+GATE_SPINS = 1500
 
 #: host signal that makes a running thread report; SIGUSR1, since nobody else signals the stub
 KICK_SIGNAL = 10
@@ -77,13 +90,15 @@ KICK_SIGNAL = 10
 SHARED = ("STUB_BASE SLOTS_BASE SLOT_SIZE SLOTS_SIZE RESERVED_END TASK_SIZE FD_CHANNEL FD_RAM "
           "SLOT_KIND SLOT_NR SLOT_CONTEXT SLOT_INFO SLOT_SIGNO SLOT_ACTION SLOT_RESULT SLOT_ORDERS SLOT_FRAME "
           "SLOT_FAILED SLOT_ORDER_LIST ORDER_SIZE MAX_ORDERS SLOT_STACK KIND_SYSCALL KIND_SIGNAL KIND_DONE "
-          "FACTS_BASE FACT_NUMBERS FACT_VALUES FACT_COUNTS FACT_FD_NUMBERS FACT_VALUE FACT_DESCRIPTOR "
+          "SLOT_CALL SLOT_CALL_NR SLOT_CALL_REPLY SLOT_CALL_RETURN CALL_PENDING CALL_TRAP GATE_SPINS "
+          "FACTS_BASE FACT_NUMBERS FACT_VALUES FACT_COUNTS FACT_FD_NUMBERS FACT_NONE FACT_VALUE FACT_DESCRIPTOR "
           "KIND_HELLO KIND_BORN ACTION_RESULT ACTION_KEEP ACTION_FRAME ACTION_MORE RING_NR KICK_SIGNAL").split()
 
 
 #: words of the facts that the gate names by themselves: symbols of the linker
 FACT_SYMBOLS = {"facts": FACTS_BASE, "fact_fds": FACTS_BASE + FACT_FDS, "fact_fd_count": FACTS_BASE + FACT_FD_COUNT,
-                "fact_many": FACTS_BASE + FACT_MANY}
+                "fact_many": FACTS_BASE + FACT_MANY, "fact_slot": FACTS_BASE + FACT_SLOT,
+                "fact_polled": FACTS_BASE + FACT_POLLED}
 
 
 def macros() -> list:

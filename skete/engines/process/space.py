@@ -10,6 +10,7 @@ from skete.engine import AddressSpace, Regs
 from skete.engines.process import spawn
 from skete.engines.process.facts import Facts
 from skete.engines.process.family import Family
+from skete.engines.process.fork import fork
 from skete.engines.process.layout import (
     FD_CHANNEL, FD_RAM, MAX_SLOTS, RESERVED_END, SLOT_BIRTH, SLOT_SIZE, SLOT_TID, SLOTS_BASE, STUB_BASE, TASK_SIZE)
 from skete.engines.process.vcpu import ProcessVcpu
@@ -44,6 +45,7 @@ class ProcessSpace(AddressSpace):
         """A space on a new stub; without one it has no process yet: fork() gives it its own."""
         self.engine = engine
         self.slots_at, self.slots = engine.take_slots()
+        self.words = self.slots.cast("Q")
         self.facts = Facts(self)
         self.family = None
         self.pid, self.pidfd = _NOBODY, -1
@@ -98,6 +100,7 @@ class ProcessSpace(AddressSpace):
     def _thread(self, index: int) -> ProcessVcpu:
         vcpu = self.vcpus[index] = ProcessVcpu(self, index)
         self.threads += 1
+        self.facts.thread(vcpu, self.threads == 1)
         return vcpu
 
     def fork(self, parent: ProcessVcpu, regs: Regs, fs_base: int, mappings) -> ProcessVcpu:
@@ -109,9 +112,10 @@ class ProcessSpace(AddressSpace):
         struct.pack_into("<Q", child.slots, born - SLOTS_BASE + 8, self.family.born)
         vcpu = child._thread(index)
         try:
-            self.engine.fork(parent, (_NR_CLONE, _FORK_FLAGS, born, 0, 0, 0, child.slots_at), vcpu)
+            fork(self.engine, parent, (_NR_CLONE, _FORK_FLAGS, born, 0, 0, 0, child.slots_at), vcpu)
         except OSError:
             child.facts.close()
+            child.words.release()
             child.slots.release()
             self.engine.give_slots(child.slots_at)
             raise
@@ -187,6 +191,7 @@ class ProcessSpace(AddressSpace):
         self.engine.forget(self)
         os.close(self.pidfd)
         self.facts.close()
+        self.words.release()
         self.slots.release()
         self.engine.give_slots(self.slots_at)
         return status

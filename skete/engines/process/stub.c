@@ -7,7 +7,7 @@
  *
  *   - any system call instruction of the guest is SECCOMP_RET_TRAP, that is
  *     SIGSYS, whose handler writes the call into the thread's slot and rings;
- *   - ringing is a system call at one known instruction, the doorbell, which
+ *   - ringing is a system call at a known instruction, the doorbell, which
  *     the filter turns into a notification. The thread sleeps until answered;
  *   - the answer may contain orders: system calls that this thread is to make
  *     (mmap, clone, ...). They go through the doorbell too, and the monitor
@@ -26,8 +26,8 @@
  *
  * A program that knows of it (AT_SKETE_GATE), and a system call site that the
  * monitor has rewritten, come to the fast gate instead (fast, below), which
- * answers what it has been told the answer of, and else leads to the system
- * call.
+ * answers what it has been told the answer of, posts the call in the slot
+ * without a trap where that will do, and else leads to the system call.
  *
  * Freestanding, needs no header. Constants come from layout.py through -D.
  */
@@ -71,13 +71,28 @@ struct ucontext {			/* arch/x86 asm/ucontext.h, asm/sigcontext.h */
  * What it has no answer for goes to that very instruction, with all registers
  * as they came but rcx and r11, which "syscall" overwrites anyway. So whatever
  * the call does with the thread (a signal, clone, execve) finds the thread
- * where it would be without us. It uses no stack, and changes the flags. */
+ * where it would be without us. It uses no stack, and changes the flags.
+ *
+ * Where the process has one thread, calls that need no more than their numbers
+ * are posted: written into the slot, and counted there. While the monitor
+ * polls, the answer is waited for in a loop, for a while; else the thread rings
+ * at a doorbell of its own, and sleeps. An answer of CALL_TRAP means that more
+ * is needed (registers, orders, a signal frame): then the call is made with
+ * "syscall" after all. Signals are not blocked here. The monitor knows by the
+ * place at which a kick found us what to do with it (post.py):
+ *
+ *   fast_post to fast_posted    nothing is posted yet: made with "syscall" instead
+ *   fast_posted to fast_seen    in a call, like in the gate: nothing, or the answer is taken for us
+ *   from fast_seen on           all registers are as after the call
+ */
 #define TEXT_OF(macro) #macro
 #define TEXT(macro) TEXT_OF(macro)
 __asm__(
 	".text\n"
 	".hidden ring, ring_end, restore, restore_end, newborn, fast, _start\n"
 	".globl ring, ring_end, restore, restore_end, newborn, fast, _start\n"
+	".hidden fast_post, fast_posted, fast_rung, fast_seen\n"
+	".globl fast_post, fast_posted, fast_rung, fast_seen\n"
 	"ring:\n"
 	"	mov %rdi, %rax\n"
 	"	mov (%rsi), %rdi\n"
@@ -106,7 +121,7 @@ __asm__(
 	".section .fast, \"ax\"\n"	/* at GATE_BASE */
 	"fast:\n"
 	"	cmp $" TEXT(FACT_NUMBERS) ", %rax\n"
-	"	jae 9f\n"
+	"	jae 8f\n"
 	"	lea facts(%rip), %r11\n"
 	"	lea (%r11,%rax,8), %r11\n"
 	"	cmpl $" TEXT(FACT_VALUE) ", (%r11)\n"
@@ -135,7 +150,48 @@ __asm__(
 	"	jmp *%rcx\n"
 	"3:	lock incq fact_fd_count(%rip)\n"
 	"	jmp *%rcx\n"
-	"9:	lea -2(%rcx), %rcx\n"
+	"fast_post:\n"
+	"9:	lea facts(%rip), %r11\n"
+	"	cmpl $" TEXT(FACT_NONE) ", (%r11,%rax,8)\n"
+	"	je 8f\n"
+	"	mov fact_slot(%rip), %r11\n"
+	"	test %r11, %r11\n"
+	"	jz 8f\n"
+	"	mov %rax, " TEXT(SLOT_CALL_NR) "(%r11)\n"
+	"	mov %rdi, " TEXT(SLOT_CALL_NR) "+8(%r11)\n"
+	"	mov %rsi, " TEXT(SLOT_CALL_NR) "+16(%r11)\n"
+	"	mov %rdx, " TEXT(SLOT_CALL_NR) "+24(%r11)\n"
+	"	mov %r10, " TEXT(SLOT_CALL_NR) "+32(%r11)\n"
+	"	mov %r8, " TEXT(SLOT_CALL_NR) "+40(%r11)\n"
+	"	mov %r9, " TEXT(SLOT_CALL_NR) "+48(%r11)\n"
+	"	mov %rcx, " TEXT(SLOT_CALL_RETURN) "(%r11)\n"
+	"	movq $" TEXT(CALL_PENDING) ", " TEXT(SLOT_CALL_REPLY) "(%r11)\n"
+	"fast_posted:\n"
+	"	lock incq " TEXT(SLOT_CALL) "(%r11)\n"	/* before polled is read: a barrier */
+	"	mov $" TEXT(GATE_SPINS) ", %edi\n"
+	"4:	mov " TEXT(SLOT_CALL_REPLY) "(%r11), %rax\n"
+	"	cmp $" TEXT(CALL_PENDING) ", %rax\n"
+	"	jne 6f\n"
+	"	cmpl $0, fact_polled(%rip)\n"
+	"	je 5f\n"
+	"	pause\n"
+	"	dec %edi\n"
+	"	jnz 4b\n"
+	"5:	mov %r11, %rdi\n"
+	"	mov $" TEXT(RING_NR) ", %eax\n"
+	"	syscall\n"
+	"fast_rung:\n"
+	"	mov %rdi, %r11\n"
+	"	mov " TEXT(SLOT_CALL_RETURN) "(%r11), %rcx\n"
+	"	mov $1, %edi\n"
+	"	jmp 4b\n"
+	"6:	mov " TEXT(SLOT_CALL_NR) "+8(%r11), %rdi\n"
+	"fast_seen:\n"
+	"	cmp $" TEXT(CALL_TRAP) ", %rax\n"
+	"	je 7f\n"
+	"	jmp *%rcx\n"
+	"7:	mov " TEXT(SLOT_CALL_NR) "(%r11), %rax\n"
+	"8:	lea -2(%rcx), %rcx\n"
 	"	jmp *%rcx\n"
 	".text\n"
 	"_start:\n"
@@ -147,6 +203,7 @@ __asm__(
 
 extern long ring(u64 nr, const u64 *words) HIDDEN;
 extern const u8 ring_end[] HIDDEN, restore[] HIDDEN, restore_end[] HIDDEN, newborn[] HIDDEN;
+extern const u8 fast_post[] HIDDEN, fast_posted[] HIDDEN, fast_rung[] HIDDEN, fast_seen[] HIDDEN;
 
 static u8 *my_slot(void)
 {
@@ -281,8 +338,9 @@ static long install(void)
 		{ EQUAL, 1, 0, ARCH_X86_64 },
 		{ RETURN, 0, 0, RET_KILL },
 		{ LOAD, 0, 0, DATA_IP + 4 },
-		{ EQUAL, 0, 7, high },
+		{ EQUAL, 0, 8, high },
 		{ LOAD, 0, 0, DATA_IP },
+		{ EQUAL, 1, 0, (u32)(u64)fast_rung },
 		{ EQUAL, 0, 1, (u32)(u64)ring_end },
 		{ RETURN, 0, 0, RET_NOTIFY },
 		{ EQUAL, 0, 3, (u32)(u64)restore_end },
@@ -333,11 +391,17 @@ static __attribute__((noreturn, used)) void settle(void)
 	must(listener, 7);
 	hand_over((int)listener);
 
+	/* Where our parts are, in the place of orders: engine.py hello() */
+	volatile u64 *part = (void *)(slot + SLOT_ORDER_LIST);
+	*part++ = (u64)listener;
+	*part++ = (u64)restore;
+	*part++ = (u64)newborn;
+	*part++ = (u64)born;
+	*part++ = (u64)fast_post;
+	*part++ = (u64)fast_posted;
+	*part++ = (u64)fast_rung;
+	*part = (u64)fast_seen;
 	FIELD(slot, SLOT_KIND) = KIND_HELLO;
-	FIELD(slot, SLOT_NR) = (u64)restore;
-	FIELD(slot, SLOT_NR + 8) = (u64)listener;
-	FIELD(slot, SLOT_NR + 16) = (u64)newborn;
-	FIELD(slot, SLOT_NR + 24) = (u64)born;
 	report(slot);
 	leave_through(FIELD(slot, SLOT_FRAME));
 }

@@ -6,7 +6,7 @@ import struct
 from skete.abi import sigframe
 from skete.engine import EngineError, Regs, Vcpu
 from skete.engines.process.layout import (
-    ACTION_FRAME, ACTION_KEEP, ACTION_MORE, ACTION_RESULT, MAX_ORDERS, ORDER_SIZE, SLOT_ACTION, SLOT_BUILT_FRAME,
+    ACTION_FRAME, ACTION_KEEP, ACTION_MORE, ACTION_RESULT, MAX_ORDERS, ORDER_SIZE, SLOT_ACTION, SLOT_BUILT_FRAME, SLOT_CALL,
     SLOT_ORDER_LIST, SLOT_SIZE, SLOT_STACK, SLOT_TID, SLOTS_BASE)
 
 __all__ = ["ProcessVcpu"]
@@ -20,13 +20,16 @@ _ARCH_SET_GS, _ARCH_SET_FS = 0x1001, 0x1002
 
 
 class ProcessVcpu(Vcpu):
-    """Stopped while the engine holds a notification of this thread: ``notification`` is (listener, id)."""
+    """Stopped while the engine holds a notification of this thread, or a call that it has posted (post.py)."""
 
     def __init__(self, space, index: int):
         self.space = space
         self.slots = space.slots
         self.base = index * SLOT_SIZE               # of the slot, in the space's slot memory
         self.address = SLOTS_BASE + self.base       # of the slot, guest virtual
+        self.words, self.at = space.words, self.base // 8   # the slot memory as words, and where this slot begins
+        self.posted = False                         # stopped in a posted call: its registers are not known
+        self.calls = self.words[self.at + SLOT_CALL // 8]   # how many it has posted, as far as we have seen
         self.tid = 0                                # the host's; 0 until its first notification
         self.notification = None
         self.context = 0                            # offset of the ucontext in the slot memory
@@ -45,6 +48,8 @@ class ProcessVcpu(Vcpu):
 
     @property
     def regs(self) -> Regs:
+        if self.posted:
+            self.space.engine.post.trap(self)
         if self.start is not None:
             return self.start
         regs = Regs()
@@ -55,6 +60,8 @@ class ProcessVcpu(Vcpu):
 
     @regs.setter
     def regs(self, regs: Regs) -> None:
+        if self.posted:
+            self.space.engine.post.trap(self)
         if self.start is not None:
             self.start = regs
             return
@@ -63,6 +70,8 @@ class ProcessVcpu(Vcpu):
     @property
     def rip(self) -> int:
         """regs.rip, at a tenth of its cost."""
+        if self.posted:
+            self.space.engine.post.trap(self)
         return struct.unpack_from("<Q", self.slots, self.context + sigframe.UC_GREGS + 8 * Regs.NAMES.index("rip"))[0]
 
     @property
@@ -84,12 +93,16 @@ class ProcessVcpu(Vcpu):
         self.orders.append((_NR_ARCH_PRCTL, _ARCH_SET_GS, address))
 
     def fpu(self) -> bytes:
+        if self.posted:
+            self.space.engine.post.trap(self)
         if self.start is not None:
             return self.start_fpu
         start = self._fpstate()
         return bytes(self.slots[start:start + self._fpstate_size(start)]) if start else b""
 
     def set_fpu(self, state: bytes | None) -> None:
+        if self.posted:
+            self.space.engine.post.trap(self)
         if self.start is not None:
             self.start_fpu = state or b""
             return
@@ -115,6 +128,10 @@ class ProcessVcpu(Vcpu):
 
     def resume(self, result: int | None = None) -> None:
         changes = self.space.orders
+        if self.posted:
+            if result is not None and not self.orders and not changes:
+                return self.space.engine.post.answer(self, result)
+            self.space.engine.post.trap(self)
         if self.orders or changes:
             self.waiting = changes + self.orders
             self.space.orders = []
@@ -137,6 +154,11 @@ class ProcessVcpu(Vcpu):
         self.space.answer(self)
         if not orders and self.space.changing is self:
             self.space.changed()
+
+    def keep(self) -> None:
+        """Let the gate go back to where the host's signal has found it."""
+        _REPLY.pack_into(self.slots, self.base + SLOT_ACTION, ACTION_KEEP, 0, 0, 0)
+        self.space.answer(self)
 
     def fork(self, order: tuple) -> None:
         """Give this one order, and have the gate ring again: the answer to the guest comes later."""
@@ -175,7 +197,7 @@ class ProcessVcpu(Vcpu):
     def kick(self) -> None:
         if self in self.space.held:
             self.kicked = True          # for when it gets its answer
-        elif self.notification is None:
+        elif self.notification is None and not self.posted:
             self.space.engine.kick(self)
 
     def end(self) -> None:

@@ -29,6 +29,7 @@ def space():
     space = ProcessSpace.__new__(ProcessSpace)
     space.engine = FakeEngine()
     space.slots = memoryview(bytearray(3 * SLOT_SIZE))
+    space.words = space.slots.cast("Q")
     space.orders, space.held, space.changing, space.threads = [], [], None, 3
     space.vcpus = [ProcessVcpu(space, index) for index in range(3)]
     for index, vcpu in enumerate(space.vcpus):

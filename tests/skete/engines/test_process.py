@@ -244,7 +244,7 @@ def test_a_child_outlives_its_parent_and_can_fork(bare):
 
 def test_a_fork_that_the_guest_disturbs_is_refused_and_leaves_nothing(bare, monkeypatch):
     """A thread beside it overwrites the word on which the child is to begin: the child spins where nobody knows it."""
-    monkeypatch.setattr(engine, "FORK_S", 0.5)
+    monkeypatch.setattr(engine, "SOON_S", 0.5)
     m = bare(GETPPID + SPIN)
     m.next()
     lost = m.code(0x280, SPIN)

@@ -1,0 +1,196 @@
+"""Calls that a thread posts in its slot, at the fast gate (``fast`` in stub.c), instead of trapping.
+
+Such a call comes with its number and words, and no registers. Most need none: the answer goes into the slot too, and
+the guest, which has been looking for it, goes on: no context is switched on either side. Where registers are asked for
+after all, or orders or a signal have to be carried out before the guest goes on, the thread is told to make the call
+again with ``syscall`` (``trap``). What that reports is the call that is being served already.
+
+Both sides look for a while before they sleep, but only where they run on processors of their own, and only while it
+pays: the monitor looks at the slot of the thread that posted last, until it has done so in vain a few times. Then it
+sleeps, and the guest, which can see that, rings.
+
+The slot is the guest's to write, as everything here is. What it can gain is an answer to a call that it could have
+made; a thread that traps while we have a call of its in hand has been at it, and its process is killed.
+"""
+from __future__ import annotations
+
+import os
+from fcntl import ioctl
+from itertools import repeat
+from struct import Struct
+from time import monotonic_ns
+
+from skete.abi import seccomp, sigframe
+from skete.engine import Regs, Syscall
+from skete.engines.process.layout import (
+    CALL_PENDING, CALL_TRAP, FACT_POLLED, FACTS_BASE, SLOT_CALL, SLOT_CALL_NR, SLOT_CALL_REPLY, SLOT_CALL_RETURN,
+    SLOTS_BASE)
+
+__all__ = ["TURN", "Post"]
+
+_CALLS, _NR, _REPLY, _RETURN = SLOT_CALL // 8, SLOT_CALL_NR // 8, SLOT_CALL_REPLY // 8, SLOT_CALL_RETURN // 8
+_SIX = Struct("<6Q").unpack_from
+_WORDS = SLOT_CALL_NR + 8
+_POLLED = (FACTS_BASE - SLOTS_BASE + FACT_POLLED) // 8
+_RAX, _RDI, _RCX, _RIP = (Regs.NAMES.index(name) for name in ("rax", "rdi", "rcx", "rip"))
+_MASK = 0xffff_ffff_ffff_ffff
+
+#: how often the monitor looks before it sleeps: some 30 us; at first, when the guest has yet to wake up, more
+_LOOKS, _FIRST_LOOKS = 1000, 5000
+#: so many vain looks in a row end the looking, after as many that were not; a call that rings so soon after an answer
+#: begins it again. Where that is of no use, as when all processors are busy, at most the so-manieth such call does
+_CREDIT, _SOON_NS, _MOST_PATIENT = 4, 100_000, 4096
+#: so many calls are served before other descriptors are looked at
+TURN = 64
+
+
+class Post:
+    """The posted calls of an engine.
+
+    served: how many there were
+    turn:   how many since something else was looked at
+    polled: the guest has been told that we look
+    """
+
+    def __init__(self, engine):
+        self.engine = engine
+        self.served = 0
+        self.alone = len(os.sched_getaffinity(0)) == 1      # nobody could post while we look
+        self.trapping = None            # the vcpu that makes its call again
+        self._poster = None             # the vcpu whose slot is looked at
+        self._credit = self._looks = 0
+        self._soon, self._patience = 0, 1
+        self.turn = 0
+        self.polled = False
+        self._answered_ns = 0
+
+    # ---- the monitor's side ----
+
+    def look(self) -> tuple | None:
+        """A call that has been posted, or None. After TURN of them always None, until somebody sets ``turn`` to 0."""
+        vcpu = self._poster
+        if vcpu is None or vcpu.posted or vcpu.notification is not None or self.turn >= TURN:
+            return None                 # or it waits for something
+        words, calls, known = vcpu.words, vcpu.at + _CALLS, vcpu.calls
+        for _ in repeat(None, self._looks if self._credit > 0 else 1):
+            if words[calls] != known:
+                if 0 < self._credit < _CREDIT:
+                    self._credit, self._looks = self._credit + 1, _LOOKS
+                    if self._credit == _CREDIT:
+                        self._patience = max(1, self._patience // 2)
+                self.turn += 1
+                return self._take(vcpu)
+        if self._credit > 0:
+            self._credit -= 1
+            if not self._credit:
+                self._wake_up(vcpu, seccomp.SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP)
+        return None
+
+    def sleep(self) -> tuple | None:
+        """We are about to sleep: from now on the guest rings. What was posted until then, or None."""
+        vcpu = self._poster
+        if vcpu is None or not self.polled:
+            return None
+        self.polled = False
+        vcpu.words[_POLLED] = 0
+        # Without a barrier this may miss what is posted just now: then the guest looks in vain for a while, and rings.
+        if vcpu.words[vcpu.at + _CALLS] == vcpu.calls or vcpu.posted or vcpu.notification is not None:
+            return None
+        return self._take(vcpu)
+
+    def forget(self, space) -> None:
+        """A space is gone, and its slots with it."""
+        if self._poster is not None and self._poster.space is space:
+            self._poster, self.polled = None, False
+
+    def _wake_up(self, vcpu, flags: int) -> None:
+        """Where a thread that we answer is woken: here, as we are about to sleep, or on another processor. Linux 6.6"""
+        try:
+            ioctl(vcpu.space.family.listener, seccomp.SECCOMP_IOCTL_NOTIF_SET_FLAGS, flags)
+        except OSError:
+            pass
+
+    def _take(self, vcpu) -> tuple:
+        vcpu.calls = vcpu.words[vcpu.at + _CALLS]
+        vcpu.posted = True
+        self.served += 1
+        return vcpu, Syscall(vcpu.words[vcpu.at + _NR], _SIX(vcpu.slots, vcpu.base + _WORDS))
+
+    def answer(self, vcpu, result: int) -> None:
+        """Its call has this result, and that is all."""
+        if result == CALL_PENDING or result == CALL_TRAP:
+            self.trap(vcpu)             # a handler's, as Linux has no such result
+            return vcpu.resume(result)
+        if self._poster is not vcpu and not self.alone:
+            if self.polled:
+                self._poster.words[_POLLED] = 0
+            self._poster, self._credit, self.polled = vcpu, 0, False
+        vcpu.posted = False
+        if self._credit <= 0:
+            self._answered_ns = monotonic_ns()
+        elif not self.polled:
+            vcpu.words[_POLLED], self.polled = 1, True
+        vcpu.words[vcpu.at + _REPLY] = result & _MASK
+        if vcpu.notification is not None:
+            vcpu.space.answer(vcpu)
+
+    # ---- what the guest's threads report ----
+
+    def rung(self, vcpu, notification: int):
+        """A thread rang at the fast gate: a call, or None."""
+        vcpu.notification = notification        # a former one was interrupted by a kick
+        if vcpu.posted:
+            if self.trapping is vcpu:
+                vcpu.space.answer(vcpu)
+            return None                 # or it sleeps now
+        if vcpu.words[vcpu.at + _CALLS] != vcpu.calls:
+            if vcpu is self._poster and monotonic_ns() - self._answered_ns < _SOON_NS:
+                self._soon += 1
+                if self._soon >= self._patience:
+                    self._credit, self._looks, self._soon = 1, _FIRST_LOOKS, 0
+                    self._patience = min(2 * self._patience, _MOST_PATIENT)
+                    self._wake_up(vcpu, 0)
+            return self._take(vcpu)
+        vcpu.space.answer(vcpu)         # the answer came while it rang
+        return None
+
+    def kicked(self, vcpu) -> bool:
+        """Whether a thread that a kick has interrupted is in a call, which it comes back from anyway. Where the kick
+        found it in the gate and in no call, it is before the call now, or behind it."""
+        if vcpu.posted:
+            return True
+        family = vcpu.space.family
+        words, regs, call = vcpu.words, (vcpu.context + sigframe.UC_GREGS) // 8, vcpu.at
+        rip = words[regs + _RIP]
+        if not family.post <= rip < family.seen:
+            return False
+        if rip >= family.posted:
+            if words[call + _CALLS] != vcpu.calls:
+                return True
+            reply = words[call + _REPLY]
+            if reply != CALL_PENDING & _MASK:
+                words[regs + _RAX] = reply
+                words[regs + _RDI] = words[call + _NR + 1]
+                words[regs + _RIP] = words[call + _RETURN]
+                return False
+        words[regs + _RIP] = words[regs + _RCX] - 2 & _MASK
+        return False
+
+    def trap(self, vcpu) -> None:
+        """Have a thread whose call we serve make it again with ``syscall``, and wait for that: its registers are known
+        then. Nothing else is served meanwhile. Where its process dies of it, they are whatever is in its slot."""
+        vcpu.words[vcpu.at + _REPLY] = CALL_TRAP & _MASK
+        if vcpu.notification is not None:
+            vcpu.space.answer(vcpu)
+        self.trapping = vcpu
+        if not self.engine.until(vcpu.space, lambda: self.trapping is None):
+            self.trapping = None
+            os.kill(vcpu.space.pid, 9)
+        vcpu.posted = False
+
+    def trapped(self, vcpu) -> None:
+        """A thread of which we have a call in hand has trapped."""
+        if vcpu is self.trapping:
+            self.trapping = None
+        else:
+            os.kill(vcpu.space.pid, 9)

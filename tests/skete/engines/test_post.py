@@ -1,0 +1,151 @@
+"""Calls that are posted at the process engine's gate: what a thread gets back, and what a hostile one can do with it."""
+import os
+import struct
+
+import pytest
+
+from skete import engines
+from skete.engine import Died, Kicked, Syscall
+from skete.engines.process.layout import GATE_BASE, SLOT_CALL, SLOT_CALL_REPLY, SLOTS_BASE
+from tests.skete.engines.conftest import SPIN, TEXT, Bare
+
+_MASK = 2 ** 64 - 1
+
+
+def quad(value: int) -> str:
+    return struct.pack("<Q", value & _MASK).hex()
+
+
+def gate(nr: int) -> str:
+    """mov $nr, %eax; lea 1f(%rip), %rcx; mov $GATE_BASE, %r11; jmp *%r11; syscall; 1:"""
+    return f"b8{struct.pack('<I', nr).hex()} 488d0d0f000000 49bb{quad(GATE_BASE)} 41ffe3 0f05"
+
+
+#: mov $address, %rbx; lock incq (%rbx)
+FORGE = f"48bb{quad(SLOTS_BASE + SLOT_CALL)} f048ff03"
+#: mov $address, %rbx; movq $5, (%rbx)
+ANSWER_ITSELF = f"48bb{quad(SLOTS_BASE + SLOT_CALL_REPLY)} 48c70305000000"
+GETPPID = "b86e000000 0f05"
+
+
+@pytest.fixture(params=("together", "alone"))
+def bare(request, monkeypatch):
+    """bare(code): a machine that may post call 110, with the monitor on a processor of its own, or on the only one."""
+    made = []
+    if request.param == "alone":
+        monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {0})
+
+    def make(code: str) -> Bare:
+        made.append(engines.make("process"))
+        machine = Bare(made[-1], code)
+        machine.space.facts.post([110])
+        return machine
+    yield make
+    for engine in made:
+        engine.close()
+
+
+def test_a_call_is_posted_and_answered(bare):
+    m = bare(gate(110) + "4889c7" + gate(110) * 140 + SPIN)
+    for n in range(140):
+        vcpu, trap = m.next()
+        assert vcpu.posted and type(trap) is Syscall and trap.nr == 110
+        if n == 1:
+            assert trap.words[0] == 4710
+        vcpu.resume(4710 + n)
+    assert m.engine.posted == 140
+
+
+def test_other_calls_trap(bare):
+    m = bare(gate(39) + GETPPID)
+    vcpu, trap = m.next()
+    assert trap.nr == 39 and not vcpu.posted and vcpu.rip == TEXT + len(bytes.fromhex(gate(39)))
+    vcpu.resume(0)
+    vcpu, trap = m.next()
+    assert trap.nr == 110 and not vcpu.posted
+    assert m.engine.posted == 0
+
+
+def test_registers_of_a_posted_call_are_those_of_a_trap(bare):
+    m = bare("bbff000000 bf07000000" + gate(110) + "4889c7" + gate(110))
+    vcpu, trap = m.next()
+    assert vcpu.posted
+    regs = vcpu.regs
+    assert not vcpu.posted
+    assert (regs.rax, regs.rbx, regs.rdi) == (110, 0xff, 7)
+    assert regs.rip == TEXT + 10 + len(bytes.fromhex(gate(110)))
+    vcpu.resume(12)
+    vcpu, trap = m.next()
+    assert trap.words[0] == 12 and vcpu.posted
+
+
+def test_orders_are_carried_out_before_a_posted_call_returns(bare):
+    m = bare(gate(110) + "488b042500005000" + "4889c7" + gate(110))      # mov 0x500000, %rax
+    vcpu, _ = m.next()
+    m.engine.ram[0x5000:0x5008] = b"newcomer"
+    m.space.map(0x50_0000, 0x1000, 1, 0x5000)
+    vcpu.resume(0)
+    vcpu, trap = m.next()
+    assert trap.words[0] == int.from_bytes(b"newcomer", "little")
+
+
+def test_a_thread_in_a_posted_call_is_not_kicked(bare):
+    m = bare(gate(110) + "4889c7" + gate(110))
+    vcpu, _ = m.next()
+    vcpu.kick()
+    assert m.next(0.05) is None         # it rings meanwhile, and sleeps
+    vcpu.kick()
+    vcpu.resume(5)
+    vcpu, trap = m.next()
+    assert trap.words[0] == 5
+
+
+def test_a_kick_finds_it_anywhere(bare):
+    """Whatever the kick interrupts, each call comes once, and has its own answer."""
+    loop = gate(110) + "4889c7" + "ffc3" + "89de"       # mov %rax, %rdi; inc %ebx; mov %ebx, %esi
+    back = -(len(bytes.fromhex(loop)) + 5)
+    m = bare(loop + "e9" + struct.pack("<i", back).hex())
+    kicks, answer = 0, 0
+    for n in range(3000):
+        vcpu, trap = m.next()
+        if type(trap) is Kicked:
+            kicks += 1
+            vcpu.resume()
+            vcpu, trap = m.next()
+        assert trap.nr == 110 and trap.words[:2] == (answer, n)
+        answer = n + 17
+        vcpu.resume(answer)
+        if n % 3 == 0:
+            vcpu.kick()
+    assert kicks <= 1000
+
+
+@pytest.mark.parametrize("code", (GETPPID, "0f0b"), ids=("a call", "a fault"))
+def test_a_thread_that_runs_on_in_its_call_is_killed(bare, code):
+    """It says that it has posted a call, and then does something else. Whether the monitor has seen that by then is a
+    matter of chance, but it never takes two things from one thread."""
+    m = bare(gate(110) * 20 + (FORGE + code) * 50 + SPIN)
+    event = m.next()
+    while event is not None and type(event[1]) is not Died:
+        vcpu, trap = event
+        vcpu.resume(0) if type(trap) is Syscall else vcpu.end()
+        event = m.next(0.2)
+    assert event is None or event[1].signo == 9 or code != GETPPID and event[1].status == 0
+
+
+def test_a_thread_that_answers_itself_gets_that(bare):
+    m = bare(gate(110) + ANSWER_ITSELF + gate(110) + "4889c7" + gate(110))
+    vcpu, _ = m.next()
+    vcpu.resume(1)
+    vcpu, _ = m.next()
+    vcpu.resume(2)
+    vcpu, trap = m.next()
+    assert trap.words[0] == 2
+
+
+def test_a_result_that_stands_for_something_else_is_a_result(bare):
+    m = bare(gate(110) + "4889c7" + gate(110))
+    vcpu, _ = m.next()
+    vcpu.resume(-0x8000_0000)
+    vcpu, trap = m.next()
+    assert trap.words[0] == -0x8000_0000 & _MASK
