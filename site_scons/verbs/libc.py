@@ -40,12 +40,15 @@ def step(env, target, source, words: str, *modules: str):
     return node
 
 
-def declare(env, libc: str = "") -> Toolchain:
-    """Declare the chosen libc, or the one named. Ends with a message when its recipe or its series is wrong."""
+def declare(env, libc: str = "", direct: bool = False) -> Toolchain:
+    """Declare the chosen libc, or the one named. Ends with a message when its recipe or its series is wrong.
+
+    direct: in the variant that calls the gate, which for the chosen one `syscalls` says
+    """
     recipe = env["RECIPES"][libc or env["libc"]]
     version = env[f"{recipe.name}_version"]
     release = recipe.release(version)
-    direct = env["syscalls"] == "direct" and not libc      # asked of the chosen one
+    direct = direct if libc else env["syscalls"] == "direct"
     if recipe.host is not None:
         if direct:
             refuse(f"libc={recipe.name} is as the machine has it: there is no syscalls=direct of it")
@@ -65,14 +68,15 @@ def declare(env, libc: str = "") -> Toolchain:
     compiler = File(f"#{BUILD}/compiler.txt")
     if not compiler.has_builder():      # each libc wants it
         step(env, compiler, [_gcc()], "$STEP.compiler $TARGET")
-    download = env.Command(
-        f"#{BUILD}/downloads/{release.filename}", Value(f"{release.sha256} {' '.join(release.sources)}"),
-        env.Said("$( $PYTHON -P $) -m fetch $RECIPE --version $VERSION --output $TARGET $( $FETCHFLAGS $)", "fetch"))
-    source = step(
-        env, f"#{BUILD}/source/{name}.tar",
-        [download, f"#{recipe.patches}/series", *(f"#{patch.relative_to(TOP)}" for patch, _ in patches),
-         Value(os.environ.get("SOURCE_DATE_EPOCH", ""))],
-        f"$STEP.patch $SOURCE ${{SOURCES[1]}} $TARGET --folder {name}-skete", "archive")
+    download, source = File(f"#{BUILD}/downloads/{release.filename}"), File(f"#{BUILD}/source/{name}.tar")
+    if not source.has_builder():        # of the other variant, too
+        download, = env.Command(
+            download, Value(f"{release.sha256} {' '.join(release.sources)}"),
+            env.Said("$( $PYTHON -P $) -m fetch $RECIPE --version $VERSION --output $TARGET $( $FETCHFLAGS $)", "fetch"))
+        step(env, source,
+             [download, f"#{recipe.patches}/series", *(f"#{patch.relative_to(TOP)}" for patch, _ in patches),
+              Value(os.environ.get("SOURCE_DATE_EPOCH", ""))],
+             f"$STEP.patch $SOURCE ${{SOURCES[1]}} $TARGET --folder {name}-skete", "archive")
     built = step(
         env, f"#{BUILD}/libc/{variant}.tar",
         [source, compiler, Value(_text(how.steps, how.environment, how.direct, how.provides, how.licences))],

@@ -12,6 +12,7 @@ import sys
 
 from SCons.Script import COMMAND_LINE_TARGETS, GetOption
 
+from steps.plan import plan
 from verbs import libc
 from verbs.options import BUILD, TOP, refuse
 
@@ -48,7 +49,8 @@ def declare(env, toolchain, apps) -> None:
 
 
 def _others(env, toolchain) -> tuple[list, dict[str, str]]:
-    """Declare the other libcs that tests are about; return their nodes, and why any cannot be had, for those tests.
+    """Declare the other libcs that tests are about, and the variant of the chosen one that calls the gate; return
+    their nodes, and why any cannot be had, for those tests.
 
     Whether the source can be had decides what there is to build, so it is fetched now, into the download cache.
     """
@@ -65,6 +67,8 @@ def _others(env, toolchain) -> tuple[list, dict[str, str]]:
             unfetched[f"SKETE_NO_{name.upper()}"] = done.stderr.strip()
         else:
             nodes.append(libc.declare(env, name).stamp)
+    if plan(toolchain.recipe).direct and env["syscalls"] != "direct":
+        nodes.append(libc.declare(env, toolchain.recipe.name, direct=True).stamp)
     return nodes, unfetched
 
 
