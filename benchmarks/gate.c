@@ -1,5 +1,6 @@
-/* What a system call costs: for each of two, its name, ns and cycles. argv[1]: how many. Used by gate.py.
- * With a second argument they jump to the gate that the monitor offers. The first calls are not measured: a monitor may have to see some of them before it does better. */
+/* What a system call costs: for each of three, its name, ns and cycles. argv[1]: how many of those that a monitor may
+ * answer in the guest, argv[2]: of the one that it has to serve. Used by gate.py. With a third argument they jump to the
+ * gate that the monitor offers. The first calls are not measured: a monitor may have to see some before it does better. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/auxv.h>
@@ -23,7 +24,9 @@ static long direct(long nr, long a, long b, long c)
 	return result;
 }
 
-static void report(const char *name, long count, int is_ioctl)
+enum call { PPID, WINDOW, GROUP };
+
+static void report(const char *name, long count, enum call call)
 {
 	struct timespec from, to;
 	unsigned long long start = 0, end;
@@ -36,11 +39,14 @@ static void report(const char *name, long count, int is_ioctl)
 			start = __rdtsc();
 		}
 		if (gate)
-			direct(is_ioctl ? SYS_ioctl : SYS_getppid, 0, TIOCGWINSZ, (long)&size);
-		else if (is_ioctl)
+			direct(call == WINDOW ? SYS_ioctl : call == PPID ? SYS_getppid : SYS_getpgid, 0, TIOCGWINSZ,
+				(long)&size);
+		else if (call == WINDOW)
 			ioctl(0, TIOCGWINSZ, &size);
-		else
+		else if (call == PPID)
 			getppid();
+		else
+			syscall(SYS_getpgid, 0);
 	}
 	end = __rdtsc();
 	clock_gettime(CLOCK_MONOTONIC, &to);
@@ -50,16 +56,17 @@ static void report(const char *name, long count, int is_ioctl)
 
 int main(int argc, char **argv)
 {
-	long count = argc > 1 ? atol(argv[1]) : 100000;
+	long count = argc > 1 ? atol(argv[1]) : 100000, served = argc > 2 ? atol(argv[2]) : count;
 
-	if (argc > 2) {
+	if (argc > 3) {
 		gate = (const void *)getauxval(AT_SKETE_GATE);
 		if (!gate) {
 			fputs("there is no gate\n", stderr);
 			return 1;
 		}
 	}
-	report("getppid", count, 0);
-	report("ioctl", count, 1);
+	report("getppid", count, PPID);
+	report("ioctl", count, WINDOW);
+	report("getpgid", served, GROUP);
 	return 0;
 }
