@@ -233,6 +233,10 @@ class Engine:
     #: ``copy(frame: int, to: int, length: int)`` of frames, or None where it is no faster than copying in ``ram``
     copy = None
 
+    #: ``populate(frame: int, length: int)``: the host is about to copy from these frames and would find pages that are
+    #: not mapped on our side yet one by one. None where what a guest has touched is mapped for us too
+    populate = None
+
     def discard(self, frame: int, length: int) -> None:
         """Give these frames back to the host; they read as zero from now on."""
         raise NotImplementedError

@@ -19,6 +19,9 @@ MMAP_TOP = 0x7fff_f7ff_f000
 #: a PROT_NONE reservation from this size on gets its frames piece by piece, when it is made accessible
 RESERVATION = 4 << 30
 
+#: a buffer of so many bytes is worth a call of ``Engine.populate`` before it is copied from
+LARGE = 64 << 10
+
 _NOWHERE = Vma(0, 0, 0, 0)
 
 
@@ -36,7 +39,7 @@ class Mm:
 
     def __init__(self, engine, space, frames, limit: int | None = None, physical: int = 1 << 62):
         self.space, self.frames = space, frames
-        self.ram = engine.ram
+        self.ram, self.populate = engine.ram, engine.populate
         self.ram32, self.ram64 = engine.ram.cast("I"), engine.ram.cast("Q")
         self.low, self.high = engine.user_range
         self.reserved = sorted(engine.reserved)
@@ -90,6 +93,8 @@ class Mm:
             raise OSError(EFAULT, f"{addr:#x} is not writable")
         at = addr + vma.delta
         if addr + n <= vma.end:
+            if n >= LARGE and not writable and self.populate is not None:
+                self.populate(at, n)
             return [self.ram[at:at + n]] if n else []
         return self._pieces(addr, n, writable)
 

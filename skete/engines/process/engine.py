@@ -12,6 +12,7 @@ import time
 from skete.abi import seccomp, sigframe
 from skete.engine import Died, Engine, EngineError, Fault, Kicked, Syscall
 from skete.engines.process import stub
+from skete.engines.process.extents import Extents
 from skete.engines.process.layout import (
     FD_RAM, KICK_SIGNAL, KIND_BORN, KIND_DONE, KIND_HELLO, KIND_SIGNAL, KIND_SYSCALL, MAX_SLOTS, RESERVED_END, RING_NR,
     SLOT_FAILED, SLOT_ORDER_LIST, SLOT_SIZE, SLOT_STACK, SLOTS_BASE, SLOTS_SIZE, STUB_BASE, TASK_SIZE, ORDER_SIZE)
@@ -24,6 +25,9 @@ __all__ = ["ProcessEngine"]
 RAM_SIZE = 1 << 40
 #: processes at once; behind guest memory the file has room for the slots of each
 MAX_SPACES = 1024
+
+#: maps the pages, untouched ones too, and copies nothing; since Linux 5.14
+_MADV_POPULATE_READ = 22
 
 #: how long a host may take to fork a process whose pages it does not copy, or to run a thread up to its trap, in s
 SOON_S = 5
@@ -53,6 +57,7 @@ class ProcessEngine(Engine):
         self._all = memoryview(self._ram)
         self.ram = self._all[:RAM_SIZE]
         self._free_slots = list(range(size - SLOTS_SIZE, RAM_SIZE - 1, -SLOTS_SIZE))
+        self._populated = Extents()
         self._buffer = bytearray(seccomp.NOTIF_SIZE)
         self._spaces = []
         self._watched = {}              # descriptor -> family, for a listener; space, for a pidfd
@@ -75,6 +80,18 @@ class ProcessEngine(Engine):
 
     def discard(self, frame: int, length: int) -> None:
         self._ram.madvise(mmap.MADV_REMOVE, frame, length)
+        self._populated.drop(frame, frame + length)
+
+    def populate(self, frame: int, length: int) -> None:
+        """Guest pages that a write(2) of the host meets without a mapping of ours end its attempt to copy a large folio
+        at once: it goes on in small ones, and the file's page cache stays made of these."""
+        start, end = frame & -4096, frame + length + 4095 & -4096
+        if not self._populated.has(start, end):
+            try:
+                self._ram.madvise(_MADV_POPULATE_READ, start, end - start)
+            except OSError:
+                pass                # an older host, or no memory left: whoever copies will see
+            self._populated.add(start, end)
 
     def copy(self, frame: int, to: int, length: int) -> None:
         """Copy frames; those that nobody has touched stay so. Written through the file: it costs half of what the

@@ -1,6 +1,8 @@
 """What only the process engine has: its filter, its slots, its processes. The rest is in test_engines.py."""
 import errno
+import mmap
 import os
+import resource
 import signal
 
 import pytest
@@ -275,3 +277,25 @@ def test_a_fork_that_the_guest_disturbs_is_refused_and_leaves_nothing(bare, monk
 def children() -> set:
     with open(f"/proc/self/task/{os.getpid()}/children") as file:
         return set(file.read().split())
+
+
+def test_a_large_buffer_is_mapped_here_before_the_host_copies_from_it(tmp_path):
+    """Whatever the guest has touched; and what was given back is mapped again. Page faults of ours would show."""
+    size = 4 << 20
+    machine = ProcessEngine()
+    guest = mmap.mmap(machine.ram_fd, size)
+    try:
+        for _ in range(2):
+            guest[:] = bytes([7]) * size
+            machine.populate(100, size - 100)
+            before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+            machine.populate(8192, size - 8192)
+            with open(tmp_path / "file", "wb") as file:
+                assert os.writev(file.fileno(), [machine.ram[100:size]]) == size - 100
+            faults = resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+            assert faults < size // 4096 // 16
+            machine.discard(0, size)
+            assert not any(machine.ram[0:size:4096])
+    finally:
+        guest.close()
+        machine.close()

@@ -3,6 +3,7 @@ from errno import EFAULT, ENAMETOOLONG
 
 import pytest
 
+from skete.kernel.mm import LARGE
 from tests.skete.kernel.fake import DATA, DATA_SIZE
 
 END = DATA + DATA_SIZE
@@ -102,3 +103,15 @@ def test_the_remembered_vma_is_forgotten_when_it_changes(machine, sys):
     assert sys.munmap(DATA, P) == 0
     refused(EFAULT, mm.read, DATA, 1)
     refused(EFAULT, mm.read_u32, DATA)
+
+
+def test_a_large_buffer_is_populated_before_it_is_copied_from(mm):
+    asked = []
+    mm.populate = lambda frame, length: asked.append((frame, length))
+    mm.views(DATA, LARGE - 1)
+    mm.views(DATA, LARGE, True)
+    assert not asked
+    (view,) = mm.views(DATA, LARGE)
+    ((frame, length),) = asked
+    view[5] = 1
+    assert length == LARGE and mm.ram[frame + 5] == 1 and mm.read(DATA + 5, 1) == b"\1"
