@@ -33,7 +33,7 @@ FALLOC_FL_KEEP_SIZE, FALLOC_FL_PUNCH_HOLE = 1, 2
 R_OK, W_OK, X_OK, F_OK = 4, 2, 1, 0
 
 #: preadv2(2), pwritev2(2): linux/fs.h
-RWF_HIPRI, RWF_DSYNC, RWF_SYNC, RWF_NOWAIT, RWF_APPEND = 1, 2, 4, 8, 16
+RWF_HIPRI, RWF_DSYNC, RWF_SYNC, RWF_NOWAIT, RWF_APPEND, RWF_NOAPPEND = 1, 2, 4, 8, 16, 32
 
 #: What one read or write moves at most, in bytes: MAX_RW_COUNT, linux/fs.h
 MAX_RW_COUNT = 0x7fff_f000

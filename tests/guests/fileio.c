@@ -6,6 +6,13 @@
 #include <sys/stat.h>
 #include <sys/uio.h>
 
+#ifndef RWF_APPEND
+#define RWF_APPEND 0x10
+#endif
+#ifndef RWF_NOAPPEND
+#define RWF_NOAPPEND 0x20
+#endif
+
 static char buffer[1 << 17];
 
 static void put(const char *path, const char *text)
@@ -128,6 +135,17 @@ static void reading_and_writing(void)
 	EQ(write(fd, "end", 3), 3);
 	EQ(lseek(fd, 0, SEEK_CUR), 4);
 	HOLDS("a", "Zend");
+	/* At the offset all the same, since Linux 6.9; musl's pwrite(3) is this call. */
+	struct iovec piece = { "and", 3 };
+	if (pwritev2(fd, &piece, 1, 1, RWF_NOAPPEND) == 3) {
+		HOLDS("a", "Zand");
+		FAILS(pwritev2(fd, &piece, 1, 1, RWF_NOAPPEND | RWF_APPEND), EINVAL);
+		EQ(fcntl(fd, F_SETFL, 0), 0);
+		EQ(pwritev2(fd, &piece, 1, 0, RWF_NOAPPEND), 3);
+		HOLDS("a", "andd");
+	} else {
+		EQ(errno, EOPNOTSUPP);
+	}
 	EQ(close(fd), 0);
 	fd = open("a", O_WRONLY | O_TRUNC);
 	HOLDS("a", "");

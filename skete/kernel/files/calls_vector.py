@@ -3,13 +3,13 @@ from __future__ import annotations
 
 from errno import EINVAL, EOPNOTSUPP
 
-from skete.abi.fcntl import RWF_APPEND, RWF_DSYNC, RWF_HIPRI, RWF_NOWAIT, RWF_SYNC
+from skete.abi.fcntl import O_APPEND, RWF_APPEND, RWF_DSYNC, RWF_HIPRI, RWF_NOAPPEND, RWF_NOWAIT, RWF_SYNC
 from skete.kernel.files.transfer import iovec, read_from, readable, spread, writable, write_to
 from skete.kernel.row import ADDR, FD, I32, I64, SIZE, Row
 
 __all__ = ["ROWS"]
 
-_KNOWN = RWF_HIPRI | RWF_DSYNC | RWF_SYNC | RWF_NOWAIT | RWF_APPEND
+_KNOWN = RWF_HIPRI | RWF_DSYNC | RWF_SYNC | RWF_NOWAIT | RWF_APPEND | RWF_NOAPPEND
 
 
 def readv(task, fd: int, iov: int, count: int):
@@ -57,6 +57,8 @@ def pwritev2(task, fd: int, iov: int, count: int, offset: int, high: int, flags:
 def _check(flags: int) -> None:
     if flags & ~_KNOWN:
         raise OSError(EOPNOTSUPP, f"RWF flags {flags:#x}")
+    if flags & RWF_APPEND and flags & RWF_NOAPPEND:
+        raise OSError(EINVAL, f"RWF flags {flags:#x}")
 
 
 def _at_position(file, move) -> int:
@@ -78,6 +80,9 @@ def _pwritev(task, fd: int, iov: int, count: int, offset: int, flags: int) -> in
     if offset < 0:
         raise OSError(EINVAL, f"offset {offset}")
     file = writable(task, fd)
+    if not file.flags & O_APPEND:
+        # musl's pwrite(3) asks for it each time; hosts before Linux 6.9 do not know it.
+        flags &= ~RWF_NOAPPEND
     return file.pwrite(spread(task, iovec(task, iov, count), False), offset, flags)
 
 

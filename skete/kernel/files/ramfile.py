@@ -6,7 +6,7 @@ from time import time_ns
 
 from skete.abi.fcntl import F_ADD_SEALS, F_GET_SEALS, F_SEAL_FUTURE_WRITE, F_SEAL_GROW, F_SEAL_SEAL, F_SEAL_SHRINK, \
     F_SEAL_WRITE, FALLOC_FL_KEEP_SIZE, FALLOC_FL_PUNCH_HOLE, LOCK_SH, LOCK_UN, O_ACCMODE, O_APPEND, O_DIRECTORY, \
-    O_LARGEFILE, O_TRUNC, RWF_APPEND, SEEK_CUR, SEEK_DATA, SEEK_END, SEEK_HOLE, SEEK_SET
+    O_LARGEFILE, O_TRUNC, RWF_APPEND, RWF_NOAPPEND, SEEK_CUR, SEEK_DATA, SEEK_END, SEEK_HOLE, SEEK_SET
 from skete.abi.ioctls import FIONREAD
 from skete.abi.stat import S_IFDIR, S_IFLNK, S_IFMT, S_IFREG, ST_RDONLY, ST_VALID, TMPFS_MAGIC
 from skete.engine import PAGE
@@ -156,7 +156,7 @@ class RamFile(Description):
         return self.inode.content.read(buffers, offset)
 
     def pwrite(self, buffers: list, offset: int, flags: int = 0) -> int:
-        if self.flags & O_APPEND or flags & RWF_APPEND:
+        if self.flags & O_APPEND and not flags & RWF_NOAPPEND or flags & RWF_APPEND:
             offset = self.inode.content.size
         return self._write(buffers, offset)
 
