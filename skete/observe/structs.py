@@ -215,6 +215,10 @@ def _wait_status(status):
     return f"{{WIFSIGNALED(s) && WTERMSIG(s) == {signal_name(status & 0x7f)}{core}}}"
 
 
+def _ticks(n):
+    return f"{n} /* {n / 100:.2f} s */" if n else "0"
+
+
 def _boxed(layout, form=str):
     return fields(layout, lambda *v: "[" + ", ".join([form(x) for x in v]) + "]")
 
@@ -244,8 +248,8 @@ STRUCTS = {
     "int": _boxed(_I32), "unsigned": _boxed(_U32), "int2": _boxed(Struct("<ii")), "u64": _boxed(_U64),
     "ptr": _boxed(_U64, address), "off": _boxed(Struct("<q")), "time": fields(Struct("<q"), _epoch),
     "id": _boxed(_U32, lambda v: str(i32(v)) if v == 0xffff_ffff else str(v)),
-    "tms": fields(Struct("<4Q"), lambda u, s, cu, cs: f"{{tms_utime={u}, tms_stime={s}, tms_cutime={cu}, "
-                                                      f"tms_cstime={cs}}}"),
+    "tms": fields(Struct("<4Q"), lambda u, s, cu, cs: f"{{tms_utime={_ticks(u)}, tms_stime={_ticks(s)}, "
+                                                      f"tms_cutime={_ticks(cu)}, tms_cstime={_ticks(cs)}}}"),
     "user_cap_header": address, "utimbuf": fields(_TIMEVAL2, lambda a, m: f"{{actime={a}, modtime={m}}}"),
 }
 STRUCTS["user_cap_header"] = lambda call, addr: address(addr)
