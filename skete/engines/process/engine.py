@@ -280,11 +280,7 @@ class ProcessEngine(Engine):
         """Wait for a new stub's first ring, which says where the gate's parts are; the number of the listener's
         descriptor in the stub."""
         family = space.family
-        try:        # a wake-up without preemption is right while we sleep in select (Linux 6.6; else no loss)
-            fcntl.ioctl(family.listener, seccomp.SECCOMP_IOCTL_NOTIF_SET_FLAGS,
-                        seccomp.SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP)
-        except OSError:
-            pass
+        family.wake_here(True)
         self._watched[family.listener] = family
         self._fds.append(family.listener)
         self._watch(space)

@@ -15,12 +15,11 @@ made; a thread that traps while we have a call of its in hand has been at it, an
 from __future__ import annotations
 
 import os
-from fcntl import ioctl
 from itertools import repeat
 from struct import Struct
 from time import monotonic_ns
 
-from skete.abi import seccomp, sigframe
+from skete.abi import sigframe
 from skete.engine import Regs, Syscall
 from skete.engines.process.layout import (
     CALL_PENDING, CALL_TRAP, FACT_POLLED, FACTS_BASE, SLOT_CALL, SLOT_CALL_NR, SLOT_CALL_REPLY, SLOT_CALL_RETURN,
@@ -83,7 +82,7 @@ class Post:
         if self._credit > 0:
             self._credit -= 1
             if not self._credit:
-                self._wake_up(vcpu, seccomp.SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP)
+                vcpu.space.family.wake_here(True)
         return None
 
     def sleep(self) -> tuple | None:
@@ -102,13 +101,6 @@ class Post:
         """A space is gone, and its slots with it."""
         if self._poster is not None and self._poster.space is space:
             self._poster, self.polled = None, False
-
-    def _wake_up(self, vcpu, flags: int) -> None:
-        """Where a thread that we answer is woken: here, as we are about to sleep, or on another processor. Linux 6.6"""
-        try:
-            ioctl(vcpu.space.family.listener, seccomp.SECCOMP_IOCTL_NOTIF_SET_FLAGS, flags)
-        except OSError:
-            pass
 
     def _take(self, vcpu) -> tuple:
         vcpu.calls = vcpu.words[vcpu.at + _CALLS]
@@ -149,7 +141,7 @@ class Post:
                 if self._soon >= self._patience:
                     self._credit, self._looks, self._soon = 1, _FIRST_LOOKS, 0
                     self._patience = min(2 * self._patience, _MOST_PATIENT)
-                    self._wake_up(vcpu, 0)
+                    vcpu.space.family.wake_here(False)
             return self._take(vcpu)
         vcpu.space.answer(vcpu)         # the answer came while it rang
         return None

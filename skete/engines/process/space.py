@@ -101,6 +101,8 @@ class ProcessSpace(AddressSpace):
         vcpu = self.vcpus[index] = ProcessVcpu(self, index)
         self.threads += 1
         self.facts.thread(vcpu, self.threads == 1)
+        if self.threads == 2:
+            self.family.wake_here(False)
         return vcpu
 
     def fork(self, parent: ProcessVcpu, regs: Regs, fs_base: int, mappings) -> ProcessVcpu:

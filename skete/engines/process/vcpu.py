@@ -204,6 +204,8 @@ class ProcessVcpu(Vcpu):
         self.orders.append((_NR_EXIT, 0))
         self.ended = True
         self.space.threads -= 1
+        if self.space.threads == 1:
+            self.space.family.wake_here(True)
         self.resume()
 
     def cpu_ns(self) -> int:

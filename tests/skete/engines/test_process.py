@@ -299,3 +299,19 @@ def test_a_large_buffer_is_mapped_here_before_the_host_copies_from_it(tmp_path):
     finally:
         guest.close()
         machine.close()
+
+
+def test_threads_are_woken_beside_each_other_and_not_all_here(bare):
+    m = bare(GETPPID + SPIN)
+    source, _ = m.next()
+    family = m.space.family
+    assert family.here
+    other = m.space.vcpu(Regs(rip=TEXT, rsp=STACK + 0x800, eflags=FLAGS), parent=m.vcpu)
+    assert not family.here
+    family.wake_here(True)
+    assert not family.here
+    source.resume(0)
+    born, trap = m.next()
+    assert born is other and trap.nr == 110
+    other.end()
+    assert family.here
