@@ -11,12 +11,14 @@ import time
 
 from skete.abi import seccomp, sigframe
 from skete.engine import Died, Engine, EngineError, Fault, Kicked, Syscall
+from skete.engines.gate import code
+from skete.engines.gate.layout import MAX_SLOTS, RESERVED_END, RING_NR, SLOT_SIZE, SLOTS_BASE, STUB_BASE
+from skete.engines.gate.post import TURN, Post
 from skete.engines.process import stub
 from skete.engines.process.extents import Extents
 from skete.engines.process.layout import (
-    FD_RAM, KICK_SIGNAL, KIND_BORN, KIND_DONE, KIND_HELLO, KIND_SIGNAL, KIND_SYSCALL, MAX_SLOTS, RESERVED_END, RING_NR,
-    SLOT_FAILED, SLOT_ORDER_LIST, SLOT_SIZE, SLOT_STACK, SLOTS_BASE, SLOTS_SIZE, STUB_BASE, TASK_SIZE, ORDER_SIZE)
-from skete.engines.process.post import TURN, Post
+    FD_RAM, KICK_SIGNAL, KIND_BORN, KIND_DONE, KIND_HELLO, KIND_SIGNAL, KIND_SYSCALL, ORDER_SIZE, SLOT_FAILED,
+    SLOT_ORDER_LIST, SLOT_STACK, SLOTS_SIZE, TASK_SIZE)
 from skete.engines.process.space import ProcessSpace
 
 __all__ = ["ProcessEngine"]
@@ -50,6 +52,8 @@ class ProcessEngine(Engine):
 
     def __init__(self):
         self.stub = stub.find()
+        self.post = Post(self, code.gate(self.stub)[1])
+        self.next = self.post.look
         self.ram_fd = os.memfd_create("skete-ram", os.MFD_CLOEXEC)
         size = RAM_SIZE + MAX_SPACES * SLOTS_SIZE
         os.ftruncate(self.ram_fd, size)
@@ -68,8 +72,6 @@ class ProcessEngine(Engine):
         self.forking = None            # the vcpu that carries out a fork
         self.newborn = None            # the vcpu that a fork in progress makes
         self._queued = []               # events that came meanwhile
-        self.post = Post(self)
-        self.next = self.post.look
         self._kicks = []                # vcpus to kick that have no tid yet
         self._used_ns = 0               # processor time of spaces that are gone
         self.answered = {}              # number -> (calls, errors) that the fast gate has answered, in spaces that are gone
@@ -140,9 +142,10 @@ class ProcessEngine(Engine):
             if post.turn >= TURN:
                 post.turn, pause_s = 0, 0.0
             elif timeout_s != 0.0:
-                posted = post.look() or post.sleep()
+                posted = post.look()
                 if posted is not None:
                     return posted
+                post.sleep()
             if self._kicks:
                 pause_s = self._kick_again(pause_s)
             ready = select.select(fds, (), (), pause_s)[0]
@@ -182,9 +185,9 @@ class ProcessEngine(Engine):
         if nr != RING_NR:
             self._order(family, vcpu, notification, nr, words)
             return None
-        if rip == family.rung:
+        if rip == self.post.rang_at:
             return self.post.rung(vcpu, notification)
-        before, vcpu.notification = vcpu.notification, notification
+        before, vcpu.stopped = vcpu.stopped, notification
         kind, nr, a, b, c, d, e, f, context, info = _SLOT.unpack_from(vcpu.slots, vcpu.base)
         context -= SLOTS_BASE + vcpu.base
         if not _CONTEXT_FROM <= context <= _CONTEXT_TO:
@@ -195,7 +198,7 @@ class ProcessEngine(Engine):
             if type(trap) is not Kicked or not self.post.kicked(vcpu):
                 return self._stopped(vcpu, trap)
             vcpu.keep()
-            vcpu.notification = before          # of its ring at the fast gate; interrupted, so stale
+            vcpu.stopped = before          # of its ring at the fast gate; interrupted, so stale
             return None
         if kind == KIND_SYSCALL:
             return self._stopped(vcpu, Syscall(nr, (a, b, c, d, e, f)))
@@ -289,10 +292,7 @@ class ProcessEngine(Engine):
             raise EngineError(f"the guest process died at start-up, signal {self._death(space).signo}")
         if ready:
             self._receive(family)
-        kind, = struct.unpack_from("<Q", vcpu.slots, vcpu.base)
-        listener, *parts = struct.unpack_from("<8Q", vcpu.slots, vcpu.base + SLOT_ORDER_LIST)
-        (family.restorer, family.newborn, family.born, family.post, family.posted, family.rung,
-         family.seen) = parts
+        kind, family.restorer, listener, family.newborn, family.born = struct.unpack_from("<5Q", vcpu.slots, vcpu.base)
         if kind != KIND_HELLO:
             raise EngineError("the guest process did not start up")
         return listener
@@ -313,6 +313,13 @@ class ProcessEngine(Engine):
             if event is not None:
                 self._queued.append(event)
         return True
+
+    def posting(self, vcpu, pays: bool) -> None:
+        vcpu.space.family.wake_here(not pays)
+
+    def foul(self, vcpu) -> None:
+        """Its slot has been overwritten."""
+        os.kill(vcpu.space.pid, 9)
 
     def adopt(self, child: ProcessSpace) -> None:
         """A forked process is one of ours from now on."""
@@ -344,7 +351,7 @@ class ProcessEngine(Engine):
         """Threads that were kicked before they existed on the host. How long to wait at most now."""
         waiting, self._kicks = self._kicks, []
         for vcpu in waiting:
-            if vcpu.notification is None and not vcpu.ended:
+            if vcpu.stopped is None and not vcpu.ended:
                 self.kick(vcpu)
         if not self._kicks:
             return timeout_s

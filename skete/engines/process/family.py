@@ -14,16 +14,15 @@ class Family:
 
     listener:  descriptor of the filter's notifications
     restorer, newborn, born: guest addresses of the gate's way back, and of where a forked process begins
-    post, posted, rung, seen: of parts of the fast gate: see stub.c
     group:     the host's process group that all of them are in, since none can leave it
     spaces:    the living ones
     here:      threads that we answer are woken on our processor
     """
-    __slots__ = ("listener", "restorer", "newborn", "born", "post", "posted", "rung", "seen", "group", "spaces", "here")
+    __slots__ = ("listener", "restorer", "newborn", "born", "group", "spaces", "here")
 
     def __init__(self, group: int, listener: int):
         self.group, self.listener = group, listener
-        self.restorer = self.newborn = self.born = self.post = self.posted = self.rung = self.seen = 0
+        self.restorer = self.newborn = self.born = 0
         self.spaces = set()
         self.here = False
 

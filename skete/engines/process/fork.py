@@ -4,7 +4,8 @@ from __future__ import annotations
 import errno
 import os
 
-from skete.engines.process.layout import FD_RAM, SLOTS_BASE, SLOTS_SIZE
+from skete.engines.gate.layout import SLOTS_BASE
+from skete.engines.process.layout import FD_RAM, SLOTS_SIZE
 
 __all__ = ["fork"]
 

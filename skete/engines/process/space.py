@@ -7,12 +7,12 @@ import struct
 
 from skete.abi import seccomp
 from skete.engine import AddressSpace, Regs
+from skete.engines.gate.facts import Facts
+from skete.engines.gate.layout import FACTS_BASE, MAX_SLOTS, RESERVED_END, SLOT_SIZE, SLOTS_BASE, STUB_BASE
 from skete.engines.process import spawn
-from skete.engines.process.facts import Facts
 from skete.engines.process.family import Family
 from skete.engines.process.fork import fork
-from skete.engines.process.layout import (
-    FD_CHANNEL, FD_RAM, MAX_SLOTS, RESERVED_END, SLOT_BIRTH, SLOT_SIZE, SLOT_TID, SLOTS_BASE, STUB_BASE, TASK_SIZE)
+from skete.engines.process.layout import FD_CHANNEL, FD_RAM, SLOT_BIRTH, SLOT_TID, TASK_SIZE
 from skete.engines.process.vcpu import ProcessVcpu
 
 __all__ = ["ProcessSpace"]
@@ -46,7 +46,7 @@ class ProcessSpace(AddressSpace):
         self.engine = engine
         self.slots_at, self.slots = engine.take_slots()
         self.words = self.slots.cast("Q")
-        self.facts = Facts(self)
+        self.facts = Facts(engine, self.slots[FACTS_BASE - SLOTS_BASE:])
         self.family = None
         self.pid, self.pidfd = _NOBODY, -1
         self.vcpus = [None] * MAX_SLOTS
@@ -170,7 +170,7 @@ class ProcessSpace(AddressSpace):
 
     def answer(self, vcpu: ProcessVcpu) -> None:
         """The slot holds what the gate is to do: wake it."""
-        notification, vcpu.notification = vcpu.notification, None
+        notification, vcpu.stopped = vcpu.stopped, None
         self.engine.send(self, _RESP.pack(notification, 0, 0, 0))
 
     def cpu_ns(self) -> int:

@@ -25,11 +25,11 @@
  * parent's slots by its own, and rings from there (born).
  *
  * A program that knows of it (AT_SKETE_GATE), and a system call site that the
- * monitor has rewritten, come to the fast gate instead (fast, below), which
+ * monitor has rewritten, come to the fast gate instead (../gate/fast.S), which
  * answers what it has been told the answer of, posts the call in the slot
  * without a trap where that will do, and else leads to the system call.
  *
- * Freestanding, needs no header. Constants come from layout.py through -D.
+ * Freestanding, needs no header. Constants come from layout.py here and in ../gate through -D.
  */
 
 typedef unsigned long u64;
@@ -65,34 +65,13 @@ struct ucontext {			/* arch/x86 asm/ucontext.h, asm/sigcontext.h */
  * thing it has to be told, where its slots are in the memory file, is in r9,
  * which clone ignores. Behind the mapping its stack is another one, on which
  * the monitor has put the address of born.
- *
- * fast is the fast gate. It is jumped to with the number in rax, the arguments
- * as for a system call, and in rcx the address behind a "syscall" instruction.
- * What it has no answer for goes to that very instruction, with all registers
- * as they came but rcx and r11, which "syscall" overwrites anyway. So whatever
- * the call does with the thread (a signal, clone, execve) finds the thread
- * where it would be without us. It uses no stack, and changes the flags.
- *
- * Where the process has one thread, calls that need no more than their numbers
- * are posted: written into the slot, and counted there. While the monitor
- * polls, the answer is waited for in a loop, for a while; else the thread rings
- * at a doorbell of its own, and sleeps. An answer of CALL_TRAP means that more
- * is needed (registers, orders, a signal frame): then the call is made with
- * "syscall" after all. Signals are not blocked here. The monitor knows by the
- * place at which a kick found us what to do with it (post.py):
- *
- *   fast_post to fast_posted    nothing is posted yet: made with "syscall" instead
- *   fast_posted to fast_seen    in a call, like in the gate: nothing, or the answer is taken for us
- *   from fast_seen on           all registers are as after the call
  */
 #define TEXT_OF(macro) #macro
 #define TEXT(macro) TEXT_OF(macro)
 __asm__(
 	".text\n"
-	".hidden ring, ring_end, restore, restore_end, newborn, fast, _start\n"
-	".globl ring, ring_end, restore, restore_end, newborn, fast, _start\n"
-	".hidden fast_post, fast_posted, fast_rung, fast_seen\n"
-	".globl fast_post, fast_posted, fast_rung, fast_seen\n"
+	".hidden ring, ring_end, restore, restore_end, newborn, _start\n"
+	".globl ring, ring_end, restore, restore_end, newborn, _start\n"
 	"ring:\n"
 	"	mov %rdi, %rax\n"
 	"	mov (%rsi), %rdi\n"
@@ -118,81 +97,6 @@ __asm__(
 	"	syscall\n"
 	"restore_end:\n"
 	"	ud2\n"
-	".section .fast, \"ax\"\n"	/* at GATE_BASE */
-	"fast:\n"
-	"	cmp $" TEXT(FACT_NUMBERS) ", %rax\n"
-	"	jae 8f\n"
-	"	lea facts(%rip), %r11\n"
-	"	lea (%r11,%rax,8), %r11\n"
-	"	cmpl $" TEXT(FACT_VALUE) ", (%r11)\n"
-	"	jne 2f\n"
-	"	mov " TEXT(FACT_VALUES) "(%r11), %rax\n"
-	"	cmpl $0, fact_many(%rip)\n"
-	"	jne 1f\n"
-	"	incq " TEXT(FACT_COUNTS) "(%r11)\n"
-	"	jmp *%rcx\n"
-	"1:	lock incq " TEXT(FACT_COUNTS) "(%r11)\n"
-	"	jmp *%rcx\n"
-	"2:	cmpl $" TEXT(FACT_DESCRIPTOR) ", (%r11)\n"
-	"	jne 9f\n"
-	"	cmp " TEXT(FACT_VALUES) "(%r11), %esi\n"
-	"	jne 9f\n"
-	"	cmp $" TEXT(FACT_FD_NUMBERS) ", %rdi\n"
-	"	jae 9f\n"
-	"	lea fact_fds(%rip), %r11\n"
-	"	mov (%r11,%rdi,8), %r11\n"
-	"	test %r11, %r11\n"
-	"	jz 9f\n"
-	"	mov %r11, %rax\n"
-	"	cmpl $0, fact_many(%rip)\n"
-	"	jne 3f\n"
-	"	incq fact_fd_count(%rip)\n"
-	"	jmp *%rcx\n"
-	"3:	lock incq fact_fd_count(%rip)\n"
-	"	jmp *%rcx\n"
-	"fast_post:\n"
-	"9:	lea facts(%rip), %r11\n"
-	"	cmpl $" TEXT(FACT_NONE) ", (%r11,%rax,8)\n"
-	"	je 8f\n"
-	"	mov fact_slot(%rip), %r11\n"
-	"	test %r11, %r11\n"
-	"	jz 8f\n"
-	"	mov %rax, " TEXT(SLOT_CALL_NR) "(%r11)\n"
-	"	mov %rdi, " TEXT(SLOT_CALL_NR) "+8(%r11)\n"
-	"	mov %rsi, " TEXT(SLOT_CALL_NR) "+16(%r11)\n"
-	"	mov %rdx, " TEXT(SLOT_CALL_NR) "+24(%r11)\n"
-	"	mov %r10, " TEXT(SLOT_CALL_NR) "+32(%r11)\n"
-	"	mov %r8, " TEXT(SLOT_CALL_NR) "+40(%r11)\n"
-	"	mov %r9, " TEXT(SLOT_CALL_NR) "+48(%r11)\n"
-	"	mov %rcx, " TEXT(SLOT_CALL_RETURN) "(%r11)\n"
-	"	movq $" TEXT(CALL_PENDING) ", " TEXT(SLOT_CALL_REPLY) "(%r11)\n"
-	"fast_posted:\n"
-	"	lock incq " TEXT(SLOT_CALL) "(%r11)\n"	/* before polled is read: a barrier */
-	"	mov $" TEXT(GATE_SPINS) ", %edi\n"
-	"4:	mov " TEXT(SLOT_CALL_REPLY) "(%r11), %rax\n"
-	"	cmp $" TEXT(CALL_PENDING) ", %rax\n"
-	"	jne 6f\n"
-	"	cmpl $0, fact_polled(%rip)\n"
-	"	je 5f\n"
-	"	pause\n"
-	"	dec %edi\n"
-	"	jnz 4b\n"
-	"5:	mov %r11, %rdi\n"
-	"	mov $" TEXT(RING_NR) ", %eax\n"
-	"	syscall\n"
-	"fast_rung:\n"
-	"	mov %rdi, %r11\n"
-	"	mov " TEXT(SLOT_CALL_RETURN) "(%r11), %rcx\n"
-	"	mov $1, %edi\n"
-	"	jmp 4b\n"
-	"6:	mov " TEXT(SLOT_CALL_NR) "+8(%r11), %rdi\n"
-	"fast_seen:\n"
-	"	cmp $" TEXT(CALL_TRAP) ", %rax\n"
-	"	je 7f\n"
-	"	jmp *%rcx\n"
-	"7:	mov " TEXT(SLOT_CALL_NR) "(%r11), %rax\n"
-	"8:	lea -2(%rcx), %rcx\n"
-	"	jmp *%rcx\n"
 	".text\n"
 	"_start:\n"
 	"	mov %rsp, %rdi\n"
@@ -203,7 +107,7 @@ __asm__(
 
 extern long ring(u64 nr, const u64 *words) HIDDEN;
 extern const u8 ring_end[] HIDDEN, restore[] HIDDEN, restore_end[] HIDDEN, newborn[] HIDDEN;
-extern const u8 fast_post[] HIDDEN, fast_posted[] HIDDEN, fast_rung[] HIDDEN, fast_seen[] HIDDEN;
+extern const u8 fast_rung[] HIDDEN;	/* ../gate/fast.S */
 
 static u8 *my_slot(void)
 {
@@ -391,17 +295,11 @@ static __attribute__((noreturn, used)) void settle(void)
 	must(listener, 7);
 	hand_over((int)listener);
 
-	/* Where our parts are, in the place of orders: engine.py hello() */
-	volatile u64 *part = (void *)(slot + SLOT_ORDER_LIST);
-	*part++ = (u64)listener;
-	*part++ = (u64)restore;
-	*part++ = (u64)newborn;
-	*part++ = (u64)born;
-	*part++ = (u64)fast_post;
-	*part++ = (u64)fast_posted;
-	*part++ = (u64)fast_rung;
-	*part = (u64)fast_seen;
 	FIELD(slot, SLOT_KIND) = KIND_HELLO;
+	FIELD(slot, SLOT_NR) = (u64)restore;
+	FIELD(slot, SLOT_NR + 8) = (u64)listener;
+	FIELD(slot, SLOT_NR + 16) = (u64)newborn;
+	FIELD(slot, SLOT_NR + 24) = (u64)born;
 	report(slot);
 	leave_through(FIELD(slot, SLOT_FRAME));
 }

@@ -5,15 +5,17 @@ import struct
 
 from skete.abi import sigframe
 from skete.engine import EngineError, Regs, Vcpu
+from skete.engines.gate.layout import SLOT_CALL, SLOT_SIZE, SLOTS_BASE
 from skete.engines.process.layout import (
-    ACTION_FRAME, ACTION_KEEP, ACTION_MORE, ACTION_RESULT, MAX_ORDERS, ORDER_SIZE, SLOT_ACTION, SLOT_BUILT_FRAME, SLOT_CALL,
-    SLOT_ORDER_LIST, SLOT_SIZE, SLOT_STACK, SLOT_TID, SLOTS_BASE)
+    ACTION_FRAME, ACTION_KEEP, ACTION_MORE, ACTION_RESULT, MAX_ORDERS, ORDER_SIZE, SLOT_ACTION, SLOT_BUILT_FRAME,
+    SLOT_ORDER_LIST, SLOT_STACK, SLOT_TID)
 
 __all__ = ["ProcessVcpu"]
 
 _REPLY = struct.Struct("<QqQQ")             # action, result, number of orders, frame
 _ORDER = struct.Struct("<7Q")
 _REGS = struct.Struct("<18Q")
+_SIX = struct.Struct("<6Q").unpack_from
 
 _NR_EXIT, _NR_ARCH_PRCTL = 60, 158
 _ARCH_SET_GS, _ARCH_SET_FS = 0x1001, 0x1002
@@ -31,7 +33,7 @@ class ProcessVcpu(Vcpu):
         self.posted = False                         # stopped in a posted call: its registers are not known
         self.calls = self.words[self.at + SLOT_CALL // 8]   # how many it has posted, as far as we have seen
         self.tid = 0                                # the host's; 0 until its first notification
-        self.notification = None
+        self.stopped = None
         self.context = 0                            # offset of the ucontext in the slot memory
         self.orders = []                            # for this thread to carry out at its next resume: (nr, word, ...)
         self.waiting = []                           # orders beyond what one answer holds
@@ -155,6 +157,12 @@ class ProcessVcpu(Vcpu):
         if not orders and self.space.changing is self:
             self.space.changed()
 
+    def six(self, offset: int) -> tuple:
+        return _SIX(self.slots, self.base + offset)
+
+    def let_go(self) -> None:
+        self.space.answer(self)
+
     def keep(self) -> None:
         """Let the gate go back to where the host's signal has found it."""
         _REPLY.pack_into(self.slots, self.base + SLOT_ACTION, ACTION_KEEP, 0, 0, 0)
@@ -197,7 +205,7 @@ class ProcessVcpu(Vcpu):
     def kick(self) -> None:
         if self in self.space.held:
             self.kicked = True          # for when it gets its answer
-        elif self.notification is None and not self.posted:
+        elif self.stopped is None and not self.posted:
             self.space.engine.kick(self)
 
     def end(self) -> None:

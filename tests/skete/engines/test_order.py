@@ -3,7 +3,8 @@ import struct
 
 import pytest
 
-from skete.engines.process.layout import ACTION_MORE, ACTION_RESULT, SLOT_ACTION, SLOT_SIZE
+from skete.engines.gate.layout import SLOT_SIZE
+from skete.engines.process.layout import ACTION_MORE, ACTION_RESULT, SLOT_ACTION
 from skete.engines.process.space import ProcessSpace
 from skete.engines.process.vcpu import ProcessVcpu
 
@@ -33,7 +34,7 @@ def space():
     space.orders, space.held, space.changing, space.threads = [], [], None, 3
     space.vcpus = [ProcessVcpu(space, index) for index in range(3)]
     for index, vcpu in enumerate(space.vcpus):
-        vcpu.notification = index
+        vcpu.stopped = index
     return space
 
 
@@ -44,7 +45,7 @@ def answer(vcpu) -> tuple:
 
 def rings_again(vcpu, notification: int) -> None:
     """The gate has carried its orders out and says so."""
-    vcpu.notification = notification
+    vcpu.stopped = notification
     vcpu.resume_orders()
 
 

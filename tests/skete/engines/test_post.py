@@ -6,7 +6,7 @@ import pytest
 
 from skete import engines
 from skete.engine import Died, Kicked, Syscall
-from skete.engines.process.layout import GATE_BASE, SLOT_CALL, SLOT_CALL_REPLY, SLOTS_BASE
+from skete.engines.gate.layout import GATE_BASE, SLOT_CALL, SLOT_CALL_REPLY, SLOTS_BASE
 from tests.skete.engines.conftest import SPIN, TEXT, Bare
 
 _MASK = 2 ** 64 - 1

@@ -9,6 +9,7 @@ import pytest
 from elftools.elf.elffile import ELFFile
 
 from skete.engine import Died, Fault, Regs, Syscall
+from skete.engines.gate.layout import MAX_SLOTS, RESERVED_END, SLOT_SIZE, SLOTS_BASE, STUB_BASE
 from skete.engines.process import engine, layout
 from skete.engines.process.engine import ProcessEngine
 
@@ -99,7 +100,7 @@ def test_nothing_else_is_mapped_in_the_guest(bare):
     with open(f"/proc/{m.space.pid}/maps") as maps:
         for line in maps:
             start, end = (int(word, 16) for word in line.split()[0].split("-"))
-            ours = layout.STUB_BASE <= start and end <= layout.RESERVED_END
+            ours = STUB_BASE <= start and end <= RESERVED_END
             assert ours or "skete-ram" in line or "[vsyscall]" in line, line
 
 
@@ -112,7 +113,7 @@ def test_the_guest_process_holds_only_its_memory_file(bare):
 def test_slots_of_ended_threads_are_used_again(bare):
     m = bare(GETPPID + "ebf7")          # call for ever
     child = m.code(0x100, GETPPID)
-    for _ in range(layout.MAX_SLOTS + 50):
+    for _ in range(MAX_SLOTS + 50):
         vcpu, _ = m.next()
         second = m.space.vcpu(Regs(rip=child, rsp=STACK + 0x800, eflags=FLAGS), parent=m.vcpu)
         m.vcpu.resume(0)
@@ -130,7 +131,7 @@ def test_slots_of_ended_threads_are_used_again(bare):
 
 def test_a_guest_that_overwrites_its_slot_only_hurts_itself(bare):
     """mov $-1 over the whole slot header, then a call: whatever comes is a trap or a death, never an error of ours."""
-    slot = layout.SLOTS_BASE
+    slot = SLOTS_BASE
     m = bare("48bf" + slot.to_bytes(8, "little").hex() + "b900100000 b0ff f3aa" + GETPPID + SPIN)
     source, trap = m.next()
     assert type(trap) in (Syscall, Fault, Died)
@@ -212,7 +213,7 @@ def test_a_forked_process_holds_nothing_of_its_parents_slots(bare):
     child = fork(m, GETPPID)
     m.next()
     maps = [open(f"/proc/{space.pid}/maps").read().splitlines() for space in (m.space, child.space)]
-    slots = [next(line.split()[2] for line in lines if line.startswith(f"{layout.SLOTS_BASE:x}")) for lines in maps]
+    slots = [next(line.split()[2] for line in lines if line.startswith(f"{SLOTS_BASE:x}")) for lines in maps]
     assert slots[0] != slots[1]
     assert os.listdir(f"/proc/{child.space.pid}/fd") == [str(layout.FD_RAM)]
 
@@ -250,8 +251,8 @@ def test_a_fork_that_the_guest_disturbs_is_refused_and_leaves_nothing(bare, monk
     m = bare(GETPPID + SPIN)
     m.next()
     lost = m.code(0x280, SPIN)
-    at = 2 * layout.SLOT_SIZE + layout.SLOT_BIRTH
-    spoil = m.code(0x200, "48b8" + (layout.SLOTS_BASE + at).to_bytes(8, "little").hex()
+    at = 2 * SLOT_SIZE + layout.SLOT_BIRTH
+    spoil = m.code(0x200, "48b8" + (SLOTS_BASE + at).to_bytes(8, "little").hex()
                    + "48b9" + lost.to_bytes(8, "little").hex() + "488908 ebfb")      # mov %rcx, (%rax), again and again
     m.space.vcpu(Regs(rip=spoil, rsp=STACK + 0x400, eflags=FLAGS), parent=m.vcpu)
     m.vcpu.resume(0)

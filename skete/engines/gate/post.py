@@ -1,4 +1,4 @@
-"""Calls that a thread posts in its slot, at the fast gate (``fast`` in stub.c), instead of trapping.
+"""Calls that a thread posts in its slot, at the gate (fast.S), instead of trapping.
 
 Such a call comes with its number and words, and no registers. Most need none: the answer goes into the slot too, and
 the guest, which has been looking for it, goes on: no context is switched on either side. Where registers are asked for
@@ -7,31 +7,31 @@ again with ``syscall`` (``trap``). What that reports is the call that is being s
 
 Both sides look for a while before they sleep, but only where they run on processors of their own, and only while it
 pays: the monitor looks at the slot of the thread that posted last, until it has done so in vain a few times. Then it
-sleeps, and the guest, which can see that, rings.
+sleeps, and the guest, which can see that, rings: ``syscall`` with RING_NR, at the one place ``rang_at``.
 
 The slot is the guest's to write, as everything here is. What it can gain is an answer to a call that it could have
 made; a thread that traps while we have a call of its in hand has been at it, and its process is killed.
+
+What this wants of an engine: ``until(space, done)``, take what a space's threads report until ``done()``, serving
+nothing, whether it came to that; ``posting(vcpu, pays)``, that looking begins or ends; ``foul(vcpu)``, kill its process.
+And of its vcpus: ``words, at``, memory with its slot as words, and where that begins; ``six(offset)``, six words at a
+byte offset in the slot; ``calls``, SLOT_CALL as far as it has been seen, at first what stands there; ``posted``;
+``stopped``, None while it runs; ``let_go()``, after it rang.
 """
 from __future__ import annotations
 
 import os
 from itertools import repeat
-from struct import Struct
 from time import monotonic_ns
 
-from skete.abi import sigframe
-from skete.engine import Regs, Syscall
-from skete.engines.process.layout import (
-    CALL_PENDING, CALL_TRAP, FACT_POLLED, FACTS_BASE, SLOT_CALL, SLOT_CALL_NR, SLOT_CALL_REPLY, SLOT_CALL_RETURN,
-    SLOTS_BASE)
+from skete.engine import Syscall
+from skete.engines.gate.layout import (
+    CALL_PENDING, CALL_TRAP, SLOT_CALL, SLOT_CALL_NR, SLOT_CALL_REPLY, SLOT_CALL_RETURN)
 
 __all__ = ["TURN", "Post"]
 
 _CALLS, _NR, _REPLY, _RETURN = SLOT_CALL // 8, SLOT_CALL_NR // 8, SLOT_CALL_REPLY // 8, SLOT_CALL_RETURN // 8
-_SIX = Struct("<6Q").unpack_from
 _WORDS = SLOT_CALL_NR + 8
-_POLLED = (FACTS_BASE - SLOTS_BASE + FACT_POLLED) // 8
-_RAX, _RDI, _RCX, _RIP = (Regs.NAMES.index(name) for name in ("rax", "rdi", "rcx", "rip"))
 _MASK = 0xffff_ffff_ffff_ffff
 
 #: how often the monitor looks before it sleeps: some 30 us; at first, when the guest has yet to wake up, more
@@ -51,8 +51,9 @@ class Post:
     polled: the guest has been told that we look
     """
 
-    def __init__(self, engine):
+    def __init__(self, engine, parts: tuple):
         self.engine = engine
+        self._post_at, self._posted_at, self.rang_at, self._seen_at = parts
         self.served = 0
         self.alone = len(os.sched_getaffinity(0)) == 1      # nobody could post while we look
         self.trapping = None            # the vcpu that makes its call again
@@ -68,34 +69,26 @@ class Post:
     def look(self) -> tuple | None:
         """A call that has been posted, or None. After TURN of them always None, until somebody sets ``turn`` to 0."""
         vcpu = self._poster
-        if vcpu is None or vcpu.posted or vcpu.notification is not None or self.turn >= TURN:
-            return None                 # or it waits for something
+        if self._credit <= 0 or vcpu is None or vcpu.posted or vcpu.stopped is not None or self.turn >= TURN:
+            return None                 # it rings, or waits for something
         words, calls, known = vcpu.words, vcpu.at + _CALLS, vcpu.calls
-        for _ in repeat(None, self._looks if self._credit > 0 else 1):
+        for _ in repeat(None, self._looks):
             if words[calls] != known:
-                if 0 < self._credit < _CREDIT:
+                if self._credit < _CREDIT:
                     self._credit, self._looks = self._credit + 1, _LOOKS
                     if self._credit == _CREDIT:
                         self._patience = max(1, self._patience // 2)
                 self.turn += 1
                 return self._take(vcpu)
-        if self._credit > 0:
-            self._credit -= 1
-            if not self._credit:
-                vcpu.space.family.wake_here(True)
+        self._credit -= 1
+        if not self._credit:
+            self.engine.posting(vcpu, False)
         return None
 
-    def sleep(self) -> tuple | None:
-        """We are about to sleep: from now on the guest rings. What was posted until then, or None."""
-        vcpu = self._poster
-        if vcpu is None or not self.polled:
-            return None
-        self.polled = False
-        vcpu.words[_POLLED] = 0
-        # Without a barrier this may miss what is posted just now: then the guest looks in vain for a while, and rings.
-        if vcpu.words[vcpu.at + _CALLS] == vcpu.calls or vcpu.posted or vcpu.notification is not None:
-            return None
-        return self._take(vcpu)
+    def sleep(self) -> None:
+        """We are about to sleep: from now on the guest rings. So it does soon if it has posted something just now."""
+        if self.polled:
+            self.polled = self._poster.space.facts.polled = False
 
     def forget(self, space) -> None:
         """A space is gone, and its slots with it."""
@@ -106,7 +99,7 @@ class Post:
         vcpu.calls = vcpu.words[vcpu.at + _CALLS]
         vcpu.posted = True
         self.served += 1
-        return vcpu, Syscall(vcpu.words[vcpu.at + _NR], _SIX(vcpu.slots, vcpu.base + _WORDS))
+        return vcpu, Syscall(vcpu.words[vcpu.at + _NR], vcpu.six(_WORDS))
 
     def answer(self, vcpu, result: int) -> None:
         """Its call has this result, and that is all."""
@@ -115,35 +108,35 @@ class Post:
             return vcpu.resume(result)
         if self._poster is not vcpu and not self.alone:
             if self.polled:
-                self._poster.words[_POLLED] = 0
+                self._poster.space.facts.polled = False
             self._poster, self._credit, self.polled = vcpu, 0, False
         vcpu.posted = False
         if self._credit <= 0:
             self._answered_ns = monotonic_ns()
         elif not self.polled:
-            vcpu.words[_POLLED], self.polled = 1, True
+            vcpu.space.facts.polled = self.polled = True
         vcpu.words[vcpu.at + _REPLY] = result & _MASK
-        if vcpu.notification is not None:
-            vcpu.space.answer(vcpu)
+        if vcpu.stopped is not None:
+            vcpu.let_go()
 
     # ---- what the guest's threads report ----
 
-    def rung(self, vcpu, notification: int):
-        """A thread rang at the fast gate: a call, or None."""
-        vcpu.notification = notification        # a former one was interrupted by a kick
+    def rung(self, vcpu, stopped):
+        """A thread rang, and is ``stopped`` now: a call, or None."""
+        vcpu.stopped = stopped                  # a former ring was interrupted by a kick
         if vcpu.posted:
             if self.trapping is vcpu:
-                vcpu.space.answer(vcpu)
-            return None                 # or it sleeps now
+                vcpu.let_go()
+            return None                         # or it sleeps now
         if vcpu.words[vcpu.at + _CALLS] != vcpu.calls:
             if vcpu is self._poster and monotonic_ns() - self._answered_ns < _SOON_NS:
                 self._soon += 1
                 if self._soon >= self._patience:
                     self._credit, self._looks, self._soon = 1, _FIRST_LOOKS, 0
                     self._patience = min(2 * self._patience, _MOST_PATIENT)
-                    vcpu.space.family.wake_here(False)
+                    self.engine.posting(vcpu, True)
             return self._take(vcpu)
-        vcpu.space.answer(vcpu)         # the answer came while it rang
+        vcpu.let_go()                           # the answer came while it rang
         return None
 
     def kicked(self, vcpu) -> bool:
@@ -151,33 +144,29 @@ class Post:
         found it in the gate and in no call, it is before the call now, or behind it."""
         if vcpu.posted:
             return True
-        family = vcpu.space.family
-        words, regs, call = vcpu.words, (vcpu.context + sigframe.UC_GREGS) // 8, vcpu.at
-        rip = words[regs + _RIP]
-        if not family.post <= rip < family.seen:
+        regs = vcpu.regs
+        if not self._post_at <= regs.rip < self._seen_at:
             return False
-        if rip >= family.posted:
-            if words[call + _CALLS] != vcpu.calls:
+        regs.rip, before = regs.rcx - 2 & _MASK, regs.rip
+        if before >= self._posted_at:
+            words, at = vcpu.words, vcpu.at
+            if words[at + _CALLS] != vcpu.calls:
                 return True
-            reply = words[call + _REPLY]
-            if reply != CALL_PENDING & _MASK:
-                words[regs + _RAX] = reply
-                words[regs + _RDI] = words[call + _NR + 1]
-                words[regs + _RIP] = words[call + _RETURN]
-                return False
-        words[regs + _RIP] = words[regs + _RCX] - 2 & _MASK
+            if words[at + _REPLY] != CALL_PENDING & _MASK:
+                regs.rax, regs.rdi, regs.rip = words[at + _REPLY], words[at + _NR + 1], words[at + _RETURN]
+        vcpu.regs = regs
         return False
 
     def trap(self, vcpu) -> None:
         """Have a thread whose call we serve make it again with ``syscall``, and wait for that: its registers are known
         then. Nothing else is served meanwhile. Where its process dies of it, they are whatever is in its slot."""
         vcpu.words[vcpu.at + _REPLY] = CALL_TRAP & _MASK
-        if vcpu.notification is not None:
-            vcpu.space.answer(vcpu)
+        if vcpu.stopped is not None:
+            vcpu.let_go()
         self.trapping = vcpu
         if not self.engine.until(vcpu.space, lambda: self.trapping is None):
             self.trapping = None
-            os.kill(vcpu.space.pid, 9)
+            self.engine.foul(vcpu)
         vcpu.posted = False
 
     def trapped(self, vcpu) -> None:
@@ -185,4 +174,4 @@ class Post:
         if vcpu is self.trapping:
             self.trapping = None
         else:
-            os.kill(vcpu.space.pid, 9)
+            self.engine.foul(vcpu)

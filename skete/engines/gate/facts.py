@@ -1,32 +1,29 @@
-"""What the fast gate (``fast`` in stub.c) may answer: a page of words behind a space's slots, written by the kernel.
+"""What the gate may answer: some pages of words behind a space's slots, written by the kernel.
 
 The guest can write there too. It would deceive nobody but itself: what is counted there is only ever shown.
 """
 from __future__ import annotations
 
-import struct
-
 from skete.engine import Facts as Contract
-from skete.engines.process.layout import (
+from skete.engines.gate.layout import (
     FACT_COUNTS, FACT_DESCRIPTOR, FACT_END, FACT_FD_COUNT, FACT_FD_NUMBERS, FACT_FDS, FACT_KINDS, FACT_MANY,
-    FACT_NUMBERS, FACT_POST, FACT_SLOT, FACT_VALUE, FACT_VALUES, FACTS_BASE, GATE_BASE, SLOTS_BASE)
+    FACT_NUMBERS, FACT_POLLED, FACT_POST, FACT_SLOT, FACT_VALUE, FACT_VALUES, GATE_BASE)
 
 __all__ = ["Facts"]
 
-_AT = FACTS_BASE - SLOTS_BASE
 #: what a space that is gone is told goes here
 _NOWHERE = [0] * (FACT_END // 8)
 
 
 class Facts(Contract):
     """Every change is one aligned store of 8 bytes, so a thread that is in the gate sees the old or the new."""
-    __slots__ = ("space", "words", "_descriptor")
+    __slots__ = ("engine", "words", "_descriptor")
     gate = GATE_BASE
     numbers = FACT_NUMBERS
 
-    def __init__(self, space):
-        self.space = space
-        self.words = space.slots[_AT:_AT + FACT_END].cast("Q")
+    def __init__(self, engine, memory):
+        self.engine = engine
+        self.words = memory[:FACT_END].cast("Q")
         self._descriptor = -1           # the number of the call that depends on a descriptor
 
     def answer(self, nr: int, value: int) -> None:
@@ -53,6 +50,15 @@ class Facts(Contract):
     def ask(self, nr: int) -> None:
         self.words[FACT_KINDS // 8 + nr] = FACT_POST
 
+    @property
+    def polled(self) -> bool:
+        """Whether the monitor looks at the slot."""
+        return self.words[FACT_POLLED // 8] != 0
+
+    @polled.setter
+    def polled(self, polled: bool) -> None:
+        self.words[FACT_POLLED // 8] = polled
+
     def thread(self, vcpu, alone: bool) -> None:
         """The space has a new thread. Calls are posted while there is but one: the gate does not know who comes to it."""
         self.words[FACT_SLOT // 8] = vcpu.address if alone else 0
@@ -62,7 +68,7 @@ class Facts(Contract):
 
     def close(self) -> None:
         """Add up what was answered, and let go of the memory."""
-        answered = self.space.engine.answered
+        answered = self.engine.answered
         first = FACT_COUNTS // 8
         if self._descriptor >= 0 and self.words[FACT_FD_COUNT // 8]:
             count = self.words[FACT_FD_COUNT // 8]

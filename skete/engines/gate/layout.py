@@ -1,0 +1,69 @@
+"""Where the gate and what it works with are in a guest's address space: one list for the monitor and fast.S.
+
+The gate is assembled with each of :data:`SHARED` as a macro, so the two sides cannot disagree. Addresses are guest
+virtual, sizes in bytes.
+
+    STUB_BASE     to RESERVED_END: the engines' own, no program's
+    GATE_BASE     the gate: an address that programs are told (AT_SKETE_GATE)
+    SLOTS_BASE    slots of SLOT_SIZE, shared with the monitor, one per thread. What the process engine has in them
+                  besides is in its own layout.py
+    FACTS_BASE    behind the slots: what the gate answers by itself
+"""
+
+STUB_BASE = 0x7000_0000_0000
+GATE_BASE = 0x7000_0010_0000
+SLOTS_BASE = 0x7000_0100_0000
+SLOT_SIZE = 0x1_0000
+MAX_SLOTS = 1024
+FACTS_BASE = SLOTS_BASE + SLOT_SIZE * MAX_SLOTS
+RESERVED_END = 0x7000_1000_0000
+
+#: where the addresses of the gate's parts stand: fast_post fast_posted fast_rung fast_seen
+GATE_PARTS = GATE_BASE + 0x400
+
+# A call that a thread posts at the fast gate, without a trap. A cache line for each side, so that one store of either
+# costs one transfer; and one for what only the gate needs.
+SLOT_CALL = 0x1a00                  # how many were posted
+SLOT_CALL_NR = 0x1a08               # then six words
+SLOT_CALL_REPLY = 0x1a40            # the result, or one of CALL_*
+SLOT_CALL_RETURN = 0x1a80           # address behind the "syscall" that was not executed
+
+# The facts: arrays of 8-byte words, and single ones. Offsets.
+FACT_NUMBERS = 512                  # system calls that can have one
+FACT_KINDS = 0                      # by number: FACT_*
+FACT_VALUES = 0x1000                # by number: the answer; for FACT_DESCRIPTOR, the second argument that it is for
+FACT_COUNTS = 0x2000                # by number: how often it was answered; written by the gate
+FACT_FDS = 0x3000                   # by descriptor: the answer to FACT_DESCRIPTOR, 0 where it is not known
+FACT_FD_NUMBERS = 64
+FACT_FD_COUNT = 0x3200              # how often that was answered
+FACT_MANY = 0x3208                  # not 0: threads run, counts must be locked
+FACT_SLOT = 0x3210                  # address of the only thread's slot, where calls are posted; 0: there are more threads
+FACT_POLLED = 0x3240                # not 0: the monitor looks at that slot by itself, so that nobody need ring
+FACT_END = 0x4000
+FACT_NONE, FACT_VALUE, FACT_DESCRIPTOR, FACT_POST = 0, 1, 2, 3
+
+
+#: instead of a result: there is none yet; the call is to be made with "syscall", which traps. Signed; no results of Linux
+CALL_PENDING, CALL_TRAP = -0x8000_0000, -0x7fff_ffff
+
+#: rax of the doorbell when it means "read my slot". No system call has this number, so that
+#: an accidental pass-through would be ENOSYS; any other number there is an order being carried out.
+RING_NR = 0x5ce7e
+
+#: how often the gate looks for an answer before it rings, while the monitor polls: some 50 us
+GATE_SPINS = 1500
+
+SHARED = ("STUB_BASE SLOTS_BASE SLOT_SIZE RESERVED_END SLOT_CALL SLOT_CALL_NR SLOT_CALL_REPLY SLOT_CALL_RETURN "
+          "CALL_PENDING CALL_TRAP GATE_BASE GATE_PARTS GATE_SPINS RING_NR FACTS_BASE FACT_NUMBERS FACT_VALUES FACT_COUNTS "
+          "FACT_FD_NUMBERS FACT_NONE FACT_VALUE FACT_DESCRIPTOR").split()
+
+#: words of the facts that the gate names by themselves: symbols of the linker
+SYMBOLS = {"facts": FACTS_BASE, "fact_fds": FACTS_BASE + FACT_FDS, "fact_fd_count": FACTS_BASE + FACT_FD_COUNT,
+           "fact_many": FACTS_BASE + FACT_MANY, "fact_slot": FACTS_BASE + FACT_SLOT,
+           "fact_polled": FACTS_BASE + FACT_POLLED}
+
+
+def macros() -> list:
+    """Compiler arguments that hand SHARED and SYMBOLS to fast.S, and what is linked with it."""
+    return [f"-D{name}={globals()[name]:#x}" for name in SHARED] + [
+        f"-Wl,--defsym={name}={address:#x}" for name, address in SYMBOLS.items()]
