@@ -111,6 +111,11 @@ class Vcpu:
     #: the call being served was posted at the gate: its registers can be had, but at the price of a trap
     posted = False
 
+    @property
+    def rip(self) -> int:
+        """regs.rip, where that can be had for less."""
+        return self.regs.rip
+
     def fpu(self) -> bytes:
         """The FPU and vector state in the layout of a signal frame (FXSAVE, then XSAVE's areas)."""
         raise NotImplementedError

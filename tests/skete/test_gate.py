@@ -29,13 +29,13 @@ def eager():
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_guest_whose_sites_are_rewritten_at_once(name, guests, eager, tmp_path):
+def test_guest_whose_sites_are_rewritten_at_once(name, guests, eager, engine_name, tmp_path):
     program = guests(name)
     on_host = subprocess.run([program], cwd=tmp_path, env={}, stdin=subprocess.DEVNULL, capture_output=True, text=True,
                              timeout=60)
     work = tmp_path / "work"
     work.mkdir()
-    guest = eager("run", "--timeout", "60", "--mount", f"{work}:/work", "--cwd", "/work", program)
+    guest = eager("run", "--engine", engine_name, "--timeout", "60", "--mount", f"{work}:/work", "--cwd", "/work", program)
     assert guest.stdout == on_host.stdout, guest.stderr
     assert guest.returncode == on_host.returncode == 0, guest.stderr
 
@@ -51,7 +51,7 @@ def direct_gcc():
 
 @pytest.mark.parametrize("name", ("gate", "post", "fork", "spawn", "signals", "fileio"))
 @pytest.mark.parametrize("flags", ((), ("-static-pie",)), ids=("static", "static-pie"))
-def test_direct_calls(name, flags, direct_gcc, skete, tmp_path):
+def test_direct_calls(name, flags, direct_gcc, skete, engine_name, tmp_path):
     program = tmp_path / name
     subprocess.run([direct_gcc, *flags, "-O1", "-pthread", "-I", TREE / "tests" / "guests",
                     TREE / "tests" / "guests" / f"{name}.c", "-o", program], check=True, timeout=120)
@@ -59,19 +59,20 @@ def test_direct_calls(name, flags, direct_gcc, skete, tmp_path):
     work.mkdir()
     on_host = subprocess.run([program], cwd=tmp_path, env={}, stdin=subprocess.DEVNULL, capture_output=True, text=True,
                              timeout=60)
-    guest = skete("run", "--no-rewrite", "--stats", "--timeout", "60", "--mount", f"{work}:/work", "--cwd", "/work",
+    guest = skete("run", "--engine", engine_name, "--no-rewrite", "--stats", "--timeout", "60", "--mount", f"{work}:/work", "--cwd", "/work",
                   program, timeout=90)
     assert guest.stdout == on_host.stdout, guest.stderr
     assert guest.returncode == on_host.returncode, guest.stderr
     assert name not in ("gate", "post") or "without a trap, 0 call sites rewritten" in guest.stderr
 
 
-@pytest.fixture(scope="module")
-def report(guests, tmp_path_factory):
+@pytest.fixture
+def report(guests, engine_name, tmp_path):
     """report(OPTION...): the --json of the guest that makes many calls, and what was on stderr."""
     def run(*options):
-        file = tmp_path_factory.mktemp("gate") / "report.json"
-        done = subprocess.run([str(TREE / "bin" / "skete"), "run", "--stats", "--json", file, *options, guests("gate")],
+        file = tmp_path / "report.json"
+        done = subprocess.run([str(TREE / "bin" / "skete"), "run", "--engine", engine_name, "--stats", "--json", file, *options,
+                               guests("gate")],
                               stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120)
         assert done.returncode == 0, done.stdout + done.stderr
         return json.loads(file.read_text()), done.stderr

@@ -50,8 +50,9 @@ CALL_PENDING, CALL_TRAP = -0x8000_0000, -0x7fff_ffff
 #: an accidental pass-through would be ENOSYS; any other number there is an order being carried out.
 RING_NR = 0x5ce7e
 
-#: how often the gate looks for an answer before it rings, while the monitor polls: some 50 us
-GATE_SPINS = 1500
+#: how often the gate looks for an answer before it rings, while the monitor polls: some 50 us where pause takes 3 cycles,
+#: 1 ms where it takes 140. The monitor says when it goes to sleep, so this is only for calls that take long
+GATE_SPINS = 20000
 
 SHARED = ("STUB_BASE SLOTS_BASE SLOT_SIZE RESERVED_END SLOT_CALL SLOT_CALL_NR SLOT_CALL_REPLY SLOT_CALL_RETURN "
           "CALL_PENDING CALL_TRAP GATE_BASE GATE_PARTS GATE_SPINS RING_NR FACTS_BASE FACT_NUMBERS FACT_VALUES FACT_COUNTS "

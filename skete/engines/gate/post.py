@@ -90,6 +90,15 @@ class Post:
         if self.polled:
             self.polled = self._poster.space.facts.polled = False
 
+    def looking(self, vcpu) -> bool:
+        """Whether we look at this one's slot."""
+        return self._credit > 0 and vcpu is self._poster
+
+    def trapped_instead(self, vcpu) -> None:
+        """A thread that may post calls has trapped: where that is dear while we look, looking is to pay less."""
+        if self._credit > 0 and vcpu is self._poster:
+            self._credit -= 1
+
     def forget(self, space) -> None:
         """A space is gone, and its slots with it."""
         if self._poster is not None and self._poster.space is space:

@@ -11,6 +11,9 @@
     faults.py      exceptions as siginfo has them
     vcpu.py        Vcpu: a guest thread, on a processor
     threads.py     host threads that run processors, and the one that ends a wait
+    gates.py       where the gate and its memory are
+    stops.py       what a processor has stopped for
+    meter.py       processor time of the thread that the monitor runs itself
     engine.py      Engine: the loop
     report.py      the last words of a machine that died
 """

@@ -10,33 +10,36 @@ import errno
 import fcntl
 import os
 import select
-import struct
 import _thread
 from _collections import deque        # collections itself costs 1 ms
-from time import clock_gettime_ns, monotonic, monotonic_ns, pthread_getcpuclockid, thread_time_ns
+from time import clock_gettime_ns, monotonic, pthread_getcpuclockid, sleep, thread_time_ns
 
 from skete.abi import kvm
-from skete.engine import Engine, EngineError, Fault, Kicked, Syscall
-from skete.engines.kvm import faults, fpu, layout, threads
+from skete.engine import Died, Engine, EngineError, Fault, Syscall
+from skete.engines.gate.layout import RESERVED_END, RING_NR, STUB_BASE
+from skete.engines.gate.post import TURN, Post
+from skete.engines.kvm import layout, stops, threads
 from skete.engines.kvm.device import Device
+from skete.engines.kvm.gates import Gates
 from skete.engines.kvm.memory import Memory
-from skete.engines.kvm.processor import IN_FRAME, IN_SYSCALL, IN_USER, Processor
+from skete.engines.kvm.meter import Meter
+from skete.engines.kvm.processor import Processor
 from skete.engines.kvm.space import KvmSpace
 from skete.engines.kvm.tables import SharedTables
 
 __all__ = ["KvmEngine"]
 
-_EXIT = struct.Struct(kvm.RUN_EXIT)
-_REGS = struct.Struct(kvm.REGS)
-_SELECTOR = kvm.RUN_SREGS + kvm.SREGS_CS + 12
-_IO, _SYSCALL = kvm.KVM_EXIT_IO, layout.PORT_SYSCALL
-_RUN, _RUN_REGS, _RUN_REASON = kvm.KVM_RUN, kvm.RUN_REGS, kvm.RUN_EXIT_REASON
+_RUN = kvm.KVM_RUN
+#: how long a thread may take up to the trap it has been told to make, in s
+_SOON_S = 5
+#: how often, and for how long each time, a thread of ours is waited for that is about to enter a guest
+_PATIENCE, _MOMENT_S = 100, 0.00002
 
 
 class KvmEngine(Engine):
     name = "kvm"
     user_range = (0x1_0000, layout.TASK_SIZE)
-    reserved = []
+    reserved = [(STUB_BASE, RESERVED_END)]
     in_monitor = True
 
     def __init__(self):
@@ -51,10 +54,11 @@ class KvmEngine(Engine):
         self.limit = min(self.device.processors, layout.MAX_PROCESSORS)
         self.threads = 0                # guest threads that have not ended
         self._inline = None             # the vcpu that the next wait runs itself
-        self._posted = deque()          # (vcpu, errno of its KVM_RUN or a trap)
+        self._ended = deque()           # (vcpu, errno of its KVM_RUN or a trap)
+        self._queued = []               # events for the next wait
+        self.answered = {}              # see Engine
         self._sleeping = False          # whether the monitor's thread waits in select
-        self._measured = None           # the vcpu that runs in the monitor's thread, see _enter_here
-        self._started_ns = self._own_ns = self._left_ns = 0
+        self._meter = Meter()
         self._used_ns = 0               # of threads that have ended
         self.recent = deque(maxlen=8)   # (vcpu, Syscall), for last words
         self._open_port = self._by_frame = False
@@ -62,6 +66,9 @@ class KvmEngine(Engine):
             self.memory = Memory(self.device)
             self.ram = self.memory.ram
             self._lay_out()
+            self.gates = Gates(self.memory)
+            self.post = Post(self, self.gates.parts)
+            self.next = self.post.look
             from skete.engines.kvm.trial import choose
             self._open_port, self._by_frame = choose(self)
         except BaseException:
@@ -75,6 +82,10 @@ class KvmEngine(Engine):
                          (layout.TABLES_AT + (layout.IDT & 0xfff), layout.idt())):
             memory.own[at:at + len(data)] = data
         self.shared = SharedTables(memory, layout.PAGES_AT)
+
+    @property
+    def posted(self) -> int:
+        return self.post.served
 
     def discard(self, frame: int, length: int) -> None:
         stale = [space for space in self._spaces if space.stale and space.is_stale(frame, frame + length)]
@@ -113,64 +124,123 @@ class KvmEngine(Engine):
     # ---- the loop ----
 
     def wait(self, timeout_s: float | None, wake_fds: tuple = ()) -> tuple | None:
+        while self._queued:
+            source, trap = self._queued.pop(0)
+            if type(trap) is Died or not source.ended:
+                return source, trap
         deadline = None if timeout_s is None else monotonic() + timeout_s
+        post = self.post
         while True:
-            vcpu = self._inline
-            if vcpu is not None and not self._posted:
-                if not vcpu.kicked:
-                    if deadline is not None or wake_fds:
-                        self._watch(deadline, wake_fds)
-                    if not self._signals.held:
-                        self._signals.hold()
-                    failure = self._enter_here(vcpu)
-                else:
-                    failure = errno.EINTR
-                trap = self._trap(vcpu, failure)
-                if trap is not None:
-                    self._inline = None
-                    return vcpu, trap
-                if failure:
-                    self._signals.let()
-                    return None
-                continue
-            if self._posted:
-                vcpu, failure = self._posted.popleft()
-                if vcpu is self._inline:
-                    self._inline = None
-                vcpu.processor.working = False
-                if vcpu.ended:
-                    continue
-                trap = self._trap(vcpu, failure) if type(failure) is int else self._given(vcpu, failure)
-                if trap is not None:
-                    return vcpu, trap
-                vcpu.processor.working = vcpu.processor.inside = True
-                vcpu.processor.worker.go(vcpu)
+            event = self._stop(deadline, wake_fds)
+            if event is None:
+                return None
+            if event:
+                return event
+            if self._inline is not None or self._ended:
                 continue
             if deadline is not None:
                 timeout_s = deadline - monotonic()
                 if timeout_s < 0:
                     return None
-            if self._sleep(timeout_s, wake_fds):
+            pause_s = timeout_s
+            if post.turn >= TURN:
+                post.turn, pause_s = 0, 0.0
+            else:
+                event = post.look()
+                if event is not None:
+                    return event
+                if self._ended:
+                    continue
+                post.sleep()
+            ready = self._sleep(pause_s, wake_fds)
+            if ready or ready is None and pause_s == timeout_s:
                 return None
 
-    def _sleep(self, timeout_s: float | None, wake_fds: tuple) -> bool:
-        """Until a processor has stopped. Whether it was something else that ended it."""
+    def until(self, space, done) -> bool:
+        """Take what the processors stop for until ``done()``; whether it came to that in time. Nothing is served
+        meanwhile: what comes is kept for :meth:`wait`."""
+        deadline = monotonic() + _SOON_S
+        while not done():
+            event = self._stop(deadline, ())
+            if event:
+                self._queued.append(event)
+            elif monotonic() > deadline:
+                return False
+            elif self._inline is None and not self._ended and not done():
+                self._sleep(max(0, deadline - monotonic()), ())
+        return True
+
+    def _stop(self, deadline: float | None, wake_fds: tuple) -> tuple | None:
+        """Let the inline processor run, or look at one that has stopped. What it reports, or () for nothing; None where
+        something else ended it."""
+        vcpu = self._inline
+        if vcpu is not None and not self._ended:
+            # Kicked, it may be on its way to a trap of its own, and has to go that way first.
+            trap, failure = stops.trap(self, vcpu, errno.EINTR) if vcpu.kicked else None, 0
+            if trap is None:
+                self.post.sleep()
+                if deadline is not None or wake_fds:
+                    self._watch(deadline, wake_fds)
+                if not self._signals.held:
+                    self._signals.hold()
+                failure = self._enter_here(vcpu)
+                trap = stops.trap(self, vcpu, failure)
+            if trap is not None:
+                self._inline = None
+                return self._event(vcpu, trap)
+            if failure:
+                self._signals.let()
+                return None
+        elif self._ended:
+            vcpu, failure = self._ended.popleft()
+            if vcpu is self._inline:
+                self._inline = None
+            vcpu.processor.working = False
+            if vcpu.ended:
+                return ()
+            trap = stops.trap(self, vcpu, failure) if type(failure) is int else self._given(vcpu, failure)
+            if trap is not None:
+                return self._event(vcpu, trap)
+            vcpu.processor.working = vcpu.processor.inside = True
+            vcpu.processor.worker.go(vcpu)
+        return ()
+
+    def _event(self, vcpu, trap) -> tuple:
+        """What to report of a thread that has stopped; () for nothing."""
+        if type(trap) is Syscall:
+            if trap.nr == RING_NR and vcpu.processor.back[0] == self.post.rang_at:
+                kicked, vcpu.kicked = vcpu.kicked, False
+                event = self.post.rung(vcpu, True)
+                if event is None and kicked and not vcpu.posted:
+                    vcpu.kick()         # it goes on, and has not heard of it
+                return event or ()
+            vcpu.kicked = False
+            self.recent.append((vcpu, trap))
+        vcpu.stopped = True
+        if vcpu.posted:
+            self.post.trapped(vcpu)
+            return ()
+        self.post.trapped_instead(vcpu)
+        return vcpu, trap
+
+    def _sleep(self, timeout_s: float | None, wake_fds: tuple) -> bool | None:
+        """Until a processor has stopped. Whether it was something else that ended it; None: the time is over."""
         if self._signals.held:
             self._signals.let()
         wake = self._wake_fd()
         self._sleeping = True
-        self._own_ns += monotonic_ns() - self._left_ns
+        self._meter.enters()
         try:
-            if self._posted:
+            if self._ended:
                 return False
             ready = select.select((wake, *wake_fds), (), (), timeout_s)[0]
         finally:
             self._sleeping = False
-            self._left_ns = monotonic_ns()
+            self._meter.left()
         if wake not in ready:
-            return True
+            return True if ready else None
         os.eventfd_read(wake)           # perhaps of one that has been looked at since
-        return len(ready) > 1 and not self._posted
+        return len(ready) > 1 and not self._ended
 
     def _wake_fd(self) -> int:
         """What workers write to when the monitor's thread sleeps."""
@@ -187,109 +257,35 @@ class KvmEngine(Engine):
         """In a worker: KVM_RUN; 0, or EINTR."""
         processor = vcpu.processor
         processor.entered_ns = start = thread_time_ns()
+        processor.entered = True
         try:
             fcntl.ioctl(processor.fd, _RUN, 0)
         except OSError as error:
             return _refused(error)
         finally:
+            processor.entered = False
             vcpu.used_ns += thread_time_ns() - start
         return 0
 
     def _enter_here(self, vcpu) -> int:
-        """The same in the monitor's thread, once a trap: asking for the thread's processor time twice would cost more
-        than the rest. So our own time is measured, with a clock that is cheap; the guest's is what is left."""
-        if vcpu is not self._measured:
-            self._measure(vcpu)
-        self._own_ns += monotonic_ns() - self._left_ns
+        """The same in the monitor's thread, once a trap."""
+        meter = self._meter
+        if vcpu is not meter.vcpu:
+            meter.charge(vcpu)
+        meter.enters()
         try:
             fcntl.ioctl(vcpu.processor.fd, _RUN, 0)
         except OSError as error:
             return _refused(error)
         finally:
-            self._left_ns = monotonic_ns()
+            meter.left()
         return 0
-
-    def _measure(self, vcpu) -> None:
-        """Charge the thread that ran here so far, and from now on this one, or none."""
-        if self._measured is not None:
-            self._measured.used_ns += self._here_ns()
-        now = monotonic_ns()
-        self._measured, self._started_ns, self._own_ns, self._left_ns = vcpu, thread_time_ns(), 0, now
-
-    def _here_ns(self) -> int:
-        """Processor time that the measured thread has used in this host thread."""
-        return max(0, thread_time_ns() - self._started_ns - self._own_ns - (monotonic_ns() - self._left_ns))
-
-    def _trap(self, vcpu, failure: int):
-        """What a processor stopped for; None: for nothing, it is to run on."""
-        processor = vcpu.processor
-        if failure:
-            return self._interrupted(vcpu)
-        run = processor.run
-        reason, port = _EXIT.unpack_from(run, _RUN_REASON)
-        if reason == _IO:
-            processor.ring = run[_SELECTOR] & 3
-            if port == _SYSCALL:
-                processor.state = IN_SYSCALL
-                vcpu.running = vcpu.kicked = False
-                nr, _, rcx, rdx, rsi, rdi, rsp, _, r8, r9, r10, r11, _, _, _, _, _, _ = _REGS.unpack_from(run, _RUN_REGS)
-                processor.back = rcx, r11, rsp
-                trap = Syscall(nr, (rdi, rsi, rdx, r10, r8, r9))
-                self.recent.append((vcpu, trap))
-                return trap
-            processor.state = IN_FRAME
-            return self._exception(vcpu, port)
-        if reason == kvm.KVM_EXIT_INTR:
-            return self._interrupted(vcpu)
-        return self._die(vcpu)
-
-    def _exception(self, vcpu, vector: int):
-        processor = vcpu.processor
-        rip, cs, flags, _, _ = processor.frame()
-        if not cs & 3 or vector in (2, 8, 18) or vector >= layout.VECTORS:
-            return self._die(vcpu)      # in ring 0, or nothing that a program can cause
-        error = processor.error_code() if vector in layout.WITH_ERROR else 0
-        address = code = 0
-        if vector == faults.PAGE_FAULT:
-            address = processor.page_fault_address()
-            if vcpu.space.page_fault(vcpu, address, error):
-                if processor.prepare(None):
-                    return None
-        elif vector == faults.UNDEFINED:
-            vector, error = faults.undefined(vcpu.space.peek(rip, 3))
-        elif vector in (faults.X87, faults.SIMD):
-            code = fpu.exception(processor.area(), vector == faults.SIMD)
-        vcpu.running = vcpu.kicked = False
-        return faults.fault(vector, error, rip, address, code, flags)
-
-    def _interrupted(self, vcpu):
-        """A signal ended KVM_RUN: report a kick, if there was one and the registers are the program's."""
-        processor = vcpu.processor
-        if not vcpu.kicked:
-            return None
-        if processor.run[kvm.RUN_DIRTY] == 0:       # else it has not been in there since prepare
-            ring = processor.run[_SELECTOR] & 3
-            processor.ring = ring
-            if processor.injecting():
-                return None
-            rip = processor.get_rip()
-            if layout.STUB <= rip < layout.STUB_END:
-                if ring or processor.state != IN_FRAME or rip != layout.IRET:
-                    return None         # on its way here with a trap of its own
-            else:
-                processor.state = IN_USER
-        vcpu.running = vcpu.kicked = False
-        return Kicked()
 
     def _given(self, vcpu, given):
         if isinstance(given, BaseException):
             raise given
         vcpu.running = vcpu.kicked = False
         return given
-
-    def _die(self, vcpu):
-        from skete.engines.kvm.report import death
-        raise death(self, vcpu)
 
     # ---- for spaces and vcpus ----
 
@@ -317,25 +313,40 @@ class KvmEngine(Engine):
     def run(self, vcpu, result: int | None) -> None:
         """Let a stopped thread go on, or begin."""
         processor = vcpu.processor
-        vcpu.running = True
+        vcpu.running, vcpu.stopped = True, None
         if not processor.prepare(result):
-            self._posted.append((vcpu, Fault(11, 0x80, 0, 0, 13)))      # what iretq does with such an address: #GP
-        elif self.threads == 1:
+            self._ended.append((vcpu, Fault(11, 0x80, 0, 0, 13)))      # what iretq does with such an address: #GP
+        elif self.threads == 1 and not self.post.looking(vcpu):
             self._inline = vcpu
         else:
             if processor.worker is None:
                 processor.worker = threads.Worker(self._enter, self._stopped)
-            if self._measured is not None:
-                self._measure(None)
+            if self._meter.vcpu is not None:
+                self._meter.charge(None)
             processor.working = processor.inside = True
             processor.worker.go(vcpu)
+            if self.threads == 1:
+                # We are about to look for what it posts, with the interpreter's lock, which it needs to enter.
+                for _ in range(_PATIENCE):
+                    if processor.entered or not processor.inside:
+                        break
+                    sleep(_MOMENT_S)
 
     def _stopped(self, vcpu, failure) -> None:
         """In a worker: its processor has stopped."""
         vcpu.processor.inside = False
-        self._posted.append((vcpu, failure))
+        self._ended.append((vcpu, failure))
         if self._sleeping:
             os.eventfd_write(self._wake, 1)
+
+    def posting(self, vcpu, pays: bool) -> None:
+        """See ``run``: from now on its processor has a thread of its own, or not."""
+
+    def foul(self, vcpu) -> None:
+        """Its slot has been overwritten."""
+        space = vcpu.space
+        space.kill()
+        self._queued.append((space, Died(9)))
 
     def interrupt(self, vcpu) -> None:
         if vcpu.processor.working:
@@ -343,8 +354,8 @@ class KvmEngine(Engine):
 
     def release(self, vcpu) -> None:
         """A thread has ended: its processor is free. It has stopped."""
-        if vcpu is self._measured:
-            self._measure(None)
+        if vcpu is self._meter.vcpu:
+            self._meter.charge(None)
         used_ns = vcpu.cpu_ns()
         self._used_ns += used_ns
         vcpu.space.used_ns += used_ns
@@ -361,13 +372,13 @@ class KvmEngine(Engine):
                 threads.kick(vcpu.processor.worker.ident)
         while any(vcpu.processor.working for vcpu in space.vcpus):
             keep = []
-            while self._posted:
-                vcpu, failure = self._posted.popleft()
+            while self._ended:
+                vcpu, failure = self._ended.popleft()
                 if vcpu.space is space:
                     vcpu.processor.working = False
                 else:
                     keep.append((vcpu, failure))
-            self._posted.extend(keep)
+            self._ended.extend(keep)
             if any(vcpu.processor.working for vcpu in space.vcpus) and not keep:
                 self._sleep(1, ())
         if self._inline is not None and self._inline.space is space:
@@ -375,13 +386,14 @@ class KvmEngine(Engine):
         for vcpu in list(space.vcpus):
             self.release(vcpu)
         self._spaces.remove(space)
+        self.post.forget(space)
 
     def running_ns(self, vcpu) -> int:
         """Processor time since a thread was let go, as far as it is not in its used_ns yet, to which this may add."""
-        if vcpu is self._measured:
+        if vcpu is self._meter.vcpu:
             # Our own time passes on while we are preempted, so on a busy host the guest is charged too little, for a piece even
             # less than nothing. What is asked for is put down, lest a clock stand still until the guest has made up for it.
-            self._measure(vcpu)
+            self._meter.charge(vcpu)
             return 0
         processor = vcpu.processor
         if not processor.working or vcpu.ended:

@@ -73,7 +73,7 @@ class Processor:
     """fd, run: the vcpu and its shared page;  state: see above, valid while it is stopped;  ring: 0 or 3, likewise
     back: of IN_SYSCALL: rip, rflags and rsp of the program;  by_frame: which way back
     worker: the thread that runs it, if any;  working: from when it is told to until its stop has been looked at
-    inside: from when it is told to until it has stopped;  entered_ns: the worker's processor time when it last entered"""
+    inside: from when it is told to until it has stopped;  entered: while it is in KVM_RUN;  entered_ns: the worker's processor time when it last entered"""
 
     def __init__(self, device, memory, number: int):
         self.device, self.number = device, number
@@ -87,7 +87,7 @@ class Processor:
         self.by_frame = self.used_before = False
         self.back = (0, 0, 0)
         self.worker, self.entered_ns = None, 0
-        self.working = self.inside = False
+        self.working = self.inside = self.entered = False
 
     def _set_up(self, memory) -> None:
         fd, device = self.fd, self.device
@@ -170,6 +170,12 @@ class Processor:
         elif self.state == IN_FRAME:
             regs.rip, _, regs.eflags, regs.rsp, _ = _FRAME.unpack_from(self._own, layout.FRAME)
         return regs
+
+    def get_program_rip(self) -> int:
+        """rip of get_regs."""
+        if self.state == IN_SYSCALL:
+            return self.back[0]
+        return self.get_rip() if self.state == IN_USER else self.frame()[0]
 
     def set_regs(self, regs: Regs) -> None:
         _REGS.pack_into(self.run, kvm.RUN_REGS, *[getattr(regs, name) for name in kvm.REGS_NAMES])

@@ -38,6 +38,8 @@ class KvmSpace(AddressSpace):
         self.stale = []             # (frame, end)
         self.used_ns = 0            # processor time of threads that have ended
         self.dead = False
+        self.gate_at = engine.gates.take()
+        self.facts = engine.gates.show(engine, self.tables, self.gate_at)
 
     # ---- mapping ----
 
@@ -157,6 +159,8 @@ class KvmSpace(AddressSpace):
         vcpu = KvmVcpu(engine, self, processor)
         processor.begin(regs, self.tables.cr3, fs_base, parent and parent.processor)
         self.vcpus.append(vcpu)
+        if self.facts is not None:
+            self.facts.thread(vcpu, len(self.vcpus) == 1)
         engine.threads += 1
         return vcpu
 
@@ -169,3 +173,6 @@ class KvmSpace(AddressSpace):
             self.dead = True
             self.engine.stop(self)
             self.tables.close()
+            if self.facts is not None:
+                self.facts.close()
+            self.engine.gates.give(self.gate_at)

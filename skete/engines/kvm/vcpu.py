@@ -1,15 +1,23 @@
 """A guest thread, on a processor that is its own until it ends."""
 from __future__ import annotations
 
+import struct
+
 from skete.engine import Regs, Vcpu
+from skete.engines.gate.layout import SLOT_CALL, SLOTS_BASE
 from skete.engines.kvm import fpu
 
 __all__ = ["KvmVcpu"]
 
+_SIX = struct.Struct("<6Q").unpack_from
+
 
 class KvmVcpu(Vcpu):
     """running: it has been resumed and has not trapped;  kicked: it is to report Kicked
-    used_ns: processor time in the guest"""
+    used_ns: processor time in the guest
+
+    posted, stopped, words, at, calls, address: see engines/gate/post.py. While ``posted``, its processor may be running
+    in the gate, and its registers cannot be had: ``settle`` has it make the call again."""
 
     def __init__(self, engine, space, processor):
         self.engine, self.space, self.processor = engine, space, processor
@@ -18,36 +26,62 @@ class KvmVcpu(Vcpu):
         self.retries = 0        # of one instruction, for page faults that were none: see space.page_fault
         self.retried = None
         self.children = []      # threads that start with our next resume
+        self.posted, self.stopped = False, True
+        self.words, self.at, self.address = engine.memory.own64, engine.gates.slot(space.gate_at), SLOTS_BASE
+        self.calls = self.words[self.at + SLOT_CALL // 8]
+
+    def settle(self) -> None:
+        if self.posted:
+            self.engine.post.trap(self)
+
+    def six(self, offset: int) -> tuple:
+        return _SIX(self.engine.memory.own, 8 * self.at + offset)
+
+    def let_go(self) -> None:
+        self.engine.run(self, 0)
 
     @property
     def regs(self) -> Regs:
+        self.settle()
         return self.processor.get_regs()
 
     @regs.setter
     def regs(self, regs: Regs) -> None:
+        self.settle()
         self.processor.set_regs(regs)
 
     @property
+    def rip(self) -> int:
+        self.settle()
+        return self.processor.get_program_rip()
+
+    @property
     def fs_base(self) -> int:
+        self.settle()
         return self.processor.get_base(False)
 
     @fs_base.setter
     def fs_base(self, address: int) -> None:
+        self.settle()
         self.processor.set_base(False, address)
 
     @property
     def gs_base(self) -> int:
+        self.settle()
         return self.processor.get_base(True)
 
     @gs_base.setter
     def gs_base(self, address: int) -> None:
+        self.settle()
         self.processor.set_base(True, address)
 
     def fpu(self) -> bytes:
+        self.settle()
         device = self.engine.device
         return fpu.frame(self.processor.area(), device.frame_size, device.xcr0)
 
     def set_fpu(self, state: bytes | None) -> None:
+        self.settle()
         processor, device = self.processor, self.engine.device
         before = processor.area()
         if state:
@@ -59,6 +93,10 @@ class KvmVcpu(Vcpu):
         space = self.space
         if space.stale:
             space.forget_stale()
+        if self.posted:
+            if result is not None and not self.children:
+                return self.engine.post.answer(self, result)
+            self.settle()
         self.engine.run(self, result)
         if self.children:
             children, self.children = self.children, []
@@ -67,7 +105,7 @@ class KvmVcpu(Vcpu):
                     self.engine.run(child, None)
 
     def kick(self) -> None:
-        if self.running and not self.kicked:
+        if self.running and not self.kicked and not self.posted:
             self.kicked = True
             self.engine.interrupt(self)
 

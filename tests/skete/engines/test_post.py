@@ -1,4 +1,4 @@
-"""Calls that are posted at the process engine's gate: what a thread gets back, and what a hostile one can do with it."""
+"""Calls that are posted at the gate: what a thread gets back, and what a hostile one can do with it."""
 import os
 import struct
 
@@ -29,14 +29,14 @@ GETPPID = "b86e000000 0f05"
 
 
 @pytest.fixture(params=("together", "alone"))
-def bare(request, monkeypatch):
+def bare(request, monkeypatch, engine_name):
     """bare(code): a machine that may post call 110, with the monitor on a processor of its own, or on the only one."""
     made = []
     if request.param == "alone":
         monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {0})
 
     def make(code: str) -> Bare:
-        made.append(engines.make("process"))
+        made.append(engines.make(engine_name))
         machine = Bare(made[-1], code)
         machine.space.facts.post([110])
         return machine
