@@ -7,9 +7,12 @@
 #include "heap.h"
 #include "team.h"
 
-/* Looks before a member sleeps, some 10 ns each: longer than members with equal
- * shares usually differ, about as long as a sleeper takes to wake. */
-enum { LOOKS = 5000 };
+/* Looks before a member sleeps, some 20 ns each. The most is longer than members with
+ * equal shares usually differ, about as long as a sleeper takes to wake. Each look that
+ * was in vain to the end halves what the member gives the next wait, and each that was
+ * not doubles it: where something else has a processor, and members take turns on what
+ * is left, they sleep nearly at once. */
+enum { LOOKS_MOST = 5000, LOOKS_LEAST = 300 };
 
 /* What different members write stands in different cache lines. */
 #define OWN_LINE __attribute__((aligned(64)))
@@ -24,7 +27,7 @@ struct team {
 	OWN_LINE unsigned long turn;    /* barriers passed; the last to come adds one */
 	OWN_LINE int missing;           /* members that are still to come */
 	OWN_LINE int threads;
-	int looks;
+	int has_room;                   /* a processor for each member */
 	void (*work)(struct member *, void *);
 	void *argument;
 	pthread_mutex_t lock;           /* for those who sleep */
@@ -55,13 +58,22 @@ static void pass(struct team *t, unsigned long turn)
 	pthread_cond_broadcast(&t->passed);
 }
 
-static void wait(struct team *t, unsigned long turn)
+/* Whether it passed while we looked. */
+static int look(struct team *t, struct member *me)
 {
-	for (int look = 0; look < t->looks; look++) {
-		if (has_passed(t, turn))
-			return;
+	for (int look = 0; look < me->looks; look++) {
+		if (has_passed(t, me->turn)) {
+			me->looks = me->looks > LOOKS_MOST / 2 ? LOOKS_MOST : 2 * me->looks;
+			return 1;
+		}
 		relax();
 	}
+	me->looks = me->looks < 2 * LOOKS_LEAST ? LOOKS_LEAST : me->looks / 2;
+	return 0;
+}
+
+static void sleep_until(struct team *t, unsigned long turn)
+{
 	pthread_mutex_lock(&t->lock);
 	while (!has_passed(t, turn))
 		pthread_cond_wait(&t->passed, &t->lock);
@@ -77,8 +89,8 @@ void team_barrier(struct member *me)
 	me->turn++;
 	if (__atomic_sub_fetch(&t->missing, 1, __ATOMIC_ACQ_REL) == 0)
 		pass(t, me->turn);
-	else
-		wait(t, me->turn);
+	else if (!t->has_room || !look(t, me))
+		sleep_until(t, me->turn);
 }
 
 double team_sum(struct member *me, double value)
@@ -123,13 +135,13 @@ struct team *team_open(int threads)
 	struct team *t = heap_zeroed(sizeof *t + threads * sizeof t->slots[0]);
 
 	t->threads = t->missing = threads;
-	t->looks = threads <= sysconf(_SC_NPROCESSORS_ONLN) ? LOOKS : 0;
+	t->has_room = threads <= sysconf(_SC_NPROCESSORS_ONLN);    /* of those that we may use */
 	pthread_mutex_init(&t->lock, NULL);
 	pthread_cond_init(&t->passed, NULL);
 	for (int rank = 0; rank < threads; rank++) {
 		struct slot *slot = &t->slots[rank];
 		int error = 0;
-		slot->member = (struct member){ .team = t, .rank = rank, .threads = threads };
+		slot->member = (struct member){ .team = t, .rank = rank, .threads = threads, .looks = LOOKS_MOST };
 		if (rank)
 			error = pthread_create(&slot->thread, NULL, serve, &slot->member);
 		if (error) {

@@ -24,6 +24,7 @@ struct member {
 	int rank, threads;
 	unsigned long turn;    /* barriers passed */
 	unsigned sums;         /* sums formed */
+	int looks;             /* how patient it is, the team's business */
 };
 
 /* Start threads - 1 threads. Ends the program, with a line on stderr, where the
