@@ -195,15 +195,13 @@ class Kernel:
     # traps
 
     def take(self, source, trap) -> None:
-        """What Engine.wait reported: ``source`` is a vcpu, or a space with Died."""
+        """What Engine.wait reported: ``source`` is a vcpu, or a space with Died. Serve it, and let the task go on, wait or
+        end. Ours alone to call ``vcpu.resume``."""
         task = self.tasks.get(source)
-        if task is not None:
-            self.serve(task, trap)
-        elif type(trap) is Died:
-            exits.died(self, source, trap)
-
-    def serve(self, task: Task, trap) -> None:
-        """Serve one trap and let the task go on, wait or end. Ours alone to call ``vcpu.resume``."""
+        if task is None:
+            if type(trap) is Died:
+                exits.died(self, source, trap)
+            return
         self.current = task
         if type(trap) is Syscall:
             if trap.nr in self.asked and not task.vcpu.posted:

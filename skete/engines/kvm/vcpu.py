@@ -1,23 +1,19 @@
 """A guest thread, on a processor that is its own until it ends."""
 from __future__ import annotations
 
-import struct
-
 from skete.engine import Regs, Vcpu
-from skete.engines.gate.layout import SLOT_CALL, SLOTS_BASE
+from skete.engines.gate.layout import SLOT_CALL, SLOT_CALL_NR, SLOTS_BASE
 from skete.engines.kvm import fpu
 
 __all__ = ["KvmVcpu"]
-
-_SIX = struct.Struct("<6Q").unpack_from
 
 
 class KvmVcpu(Vcpu):
     """running: it has been resumed and has not trapped;  kicked: it is to report Kicked
     used_ns: processor time in the guest
 
-    posted, stopped, words, at, calls, address: see engines/gate/post.py. While ``posted``, its processor may be running
-    in the gate, and its registers cannot be had: ``settle`` has it make the call again."""
+    posted, stopped, words, at, memory, given_at, calls: see engines/gate/post.py. While ``posted``, its processor may be
+    running in the gate, and its registers cannot be had: ``settle`` has it make the call again."""
 
     def __init__(self, engine, space, processor):
         self.engine, self.space, self.processor = engine, space, processor
@@ -28,14 +24,12 @@ class KvmVcpu(Vcpu):
         self.children = []      # threads that start with our next resume
         self.posted, self.stopped = False, True
         self.words, self.at, self.address = engine.memory.own64, engine.gates.slot(space.gate_at), SLOTS_BASE
+        self.memory, self.given_at = engine.memory.own, 8 * self.at + SLOT_CALL_NR + 8
         self.calls = self.words[self.at + SLOT_CALL // 8]
 
     def settle(self) -> None:
         if self.posted:
             self.engine.post.trap(self)
-
-    def six(self, offset: int) -> tuple:
-        return _SIX(self.engine.memory.own, 8 * self.at + offset)
 
     def let_go(self) -> None:
         self.engine.run(self, 0)

@@ -5,7 +5,7 @@ import struct
 
 from skete.abi import sigframe
 from skete.engine import EngineError, Regs, Vcpu
-from skete.engines.gate.layout import SLOT_CALL, SLOT_SIZE, SLOTS_BASE
+from skete.engines.gate.layout import SLOT_CALL, SLOT_CALL_NR, SLOT_SIZE, SLOTS_BASE
 from skete.engines.process.layout import (
     ACTION_FRAME, ACTION_KEEP, ACTION_MORE, ACTION_RESULT, MAX_ORDERS, ORDER_SIZE, SLOT_ACTION, SLOT_BUILT_FRAME,
     SLOT_ORDER_LIST, SLOT_STACK, SLOT_TID)
@@ -15,7 +15,6 @@ __all__ = ["ProcessVcpu"]
 _REPLY = struct.Struct("<QqQQ")             # action, result, number of orders, frame
 _ORDER = struct.Struct("<7Q")
 _REGS = struct.Struct("<18Q")
-_SIX = struct.Struct("<6Q").unpack_from
 
 _NR_EXIT, _NR_ARCH_PRCTL = 60, 158
 _ARCH_SET_GS, _ARCH_SET_FS = 0x1001, 0x1002
@@ -30,7 +29,9 @@ class ProcessVcpu(Vcpu):
         self.base = index * SLOT_SIZE               # of the slot, in the space's slot memory
         self.address = SLOTS_BASE + self.base       # of the slot, guest virtual
         self.words, self.at = space.words, self.base // 8   # the slot memory as words, and where this slot begins
+        self.post = space.engine.post
         self.posted = False                         # stopped in a posted call: its registers are not known
+        self.memory, self.given_at = self.slots, self.base + SLOT_CALL_NR + 8
         self.calls = self.words[self.at + SLOT_CALL // 8]   # how many it has posted, as far as we have seen
         self.tid = 0                                # the host's; 0 until its first notification
         self.stopped = None
@@ -51,7 +52,7 @@ class ProcessVcpu(Vcpu):
     @property
     def regs(self) -> Regs:
         if self.posted:
-            self.space.engine.post.trap(self)
+            self.post.trap(self)
         if self.start is not None:
             return self.start
         regs = Regs()
@@ -63,7 +64,7 @@ class ProcessVcpu(Vcpu):
     @regs.setter
     def regs(self, regs: Regs) -> None:
         if self.posted:
-            self.space.engine.post.trap(self)
+            self.post.trap(self)
         if self.start is not None:
             self.start = regs
             return
@@ -73,7 +74,7 @@ class ProcessVcpu(Vcpu):
     def rip(self) -> int:
         """regs.rip, at a tenth of its cost."""
         if self.posted:
-            self.space.engine.post.trap(self)
+            self.post.trap(self)
         return struct.unpack_from("<Q", self.slots, self.context + sigframe.UC_GREGS + 8 * Regs.NAMES.index("rip"))[0]
 
     @property
@@ -96,7 +97,7 @@ class ProcessVcpu(Vcpu):
 
     def fpu(self) -> bytes:
         if self.posted:
-            self.space.engine.post.trap(self)
+            self.post.trap(self)
         if self.start is not None:
             return self.start_fpu
         start = self._fpstate()
@@ -104,7 +105,7 @@ class ProcessVcpu(Vcpu):
 
     def set_fpu(self, state: bytes | None) -> None:
         if self.posted:
-            self.space.engine.post.trap(self)
+            self.post.trap(self)
         if self.start is not None:
             self.start_fpu = state or b""
             return
@@ -132,8 +133,8 @@ class ProcessVcpu(Vcpu):
         changes = self.space.orders
         if self.posted:
             if result is not None and not self.orders and not changes:
-                return self.space.engine.post.answer(self, result)
-            self.space.engine.post.trap(self)
+                return self.post.answer(self, result)
+            self.post.trap(self)
         if self.orders or changes:
             self.waiting = changes + self.orders
             self.space.orders = []
@@ -156,9 +157,6 @@ class ProcessVcpu(Vcpu):
         self.space.answer(self)
         if not orders and self.space.changing is self:
             self.space.changed()
-
-    def six(self, offset: int) -> tuple:
-        return _SIX(self.slots, self.base + offset)
 
     def let_go(self) -> None:
         self.space.answer(self)

@@ -16,6 +16,7 @@ class FakeEngine:
 
     def __init__(self):
         self.answered, self.kicked = [], []
+        self.post = None
 
     def send(self, space, response):
         self.answered.append(struct.unpack_from("<Q", response)[0])

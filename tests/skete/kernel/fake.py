@@ -162,7 +162,7 @@ class Machine:
         vcpu = task.vcpu
         assert vcpu.state == "running", f"{task} is not in the guest but {vcpu.state}"
         vcpu.state, vcpu.result = "stopped", None
-        self.kernel.serve(task, trap)
+        self.kernel.take(task.vcpu, trap)
         if vcpu.state == "ended":
             return ENDED
         if vcpu.state == "stopped":
