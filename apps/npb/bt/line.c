@@ -8,10 +8,22 @@
  * memory besides the fields.
  */
 #include "block.h"
-#include "line.h"
+#include "lines.h"
 
 /* c'[p] by columns, then r'[p]. */
 typedef lanes swept[6][5];
+
+/* All that lines have in common is in the blocks. */
+size_t lines_table(int n)
+{
+	(void)n;
+	return 0;
+}
+
+void lines_prepare(double *table, int n, double dt)
+{
+	(void)table, (void)n, (void)dt;
+}
 
 size_t lines_scratch(const struct flow *f)
 {
@@ -122,20 +134,23 @@ INLINE void backward(int d, const struct flow *f, const struct lines *at, swept 
 	}
 }
 
-void lines_solve_x(const struct flow *f, double dt, struct lines at, double *scratch)
+INLINE void solve_lines(int d, const struct systems *s, const struct lines *at, double *scratch)
 {
-	forward(0, f, dt, &at, (swept *)scratch);
-	backward(0, f, &at, (swept *)scratch, 0);
+	forward(d, s->flow, s->dt, at, (swept *)scratch);
+	backward(d, s->flow, at, (swept *)scratch, d == 2);
 }
 
-void lines_solve_y(const struct flow *f, double dt, struct lines at, double *scratch)
+void lines_solve_x(const struct systems *s, const struct lines *at, double *scratch)
 {
-	forward(1, f, dt, &at, (swept *)scratch);
-	backward(1, f, &at, (swept *)scratch, 0);
+	solve_lines(0, s, at, scratch);
 }
 
-void lines_advance_z(const struct flow *f, double dt, struct lines at, double *scratch)
+void lines_solve_y(const struct systems *s, const struct lines *at, double *scratch)
 {
-	forward(2, f, dt, &at, (swept *)scratch);
-	backward(2, f, &at, (swept *)scratch, 1);
+	solve_lines(1, s, at, scratch);
+}
+
+void lines_advance_z(const struct systems *s, const struct lines *at, double *scratch)
+{
+	solve_lines(2, s, at, scratch);
 }

@@ -9,7 +9,7 @@
  * forward sweep leaves for the backward sweep is 11 values a point.
  */
 #include "eigen.h"
-#include "line.h"
+#include "lines.h"
 
 enum { MATRICES = 3 };
 
@@ -30,7 +30,13 @@ size_t lines_scratch(const struct flow *f)
 	return f->n * sizeof(struct swept) / sizeof(double);
 }
 
-void lines_weights(double *weight, int n, double dt)
+/* The weights of dt*sigma*D4 for U[p-2..p+2], p = 0..n-1: n rows of five. */
+size_t lines_table(int n)
+{
+	return 5 * (size_t)n;
+}
+
+void lines_prepare(double *weight, int n, double dt)
 {
 	static const double fourth[5] = { 1, -4, 6, -4, 1 };
 	double g = dt * FLOW_SIGMA;
@@ -161,25 +167,26 @@ INLINE void backward(int d, const struct flow *f, const struct lines *at, const 
 	}
 }
 
-INLINE void solve(int d, const struct flow *f, double dt, const double *weight, const struct lines *at, double *scratch)
+/* The changes of variables: to the eigenvectors of x before its systems, to those of y, to those of z, and back. */
+INLINE void solve(int d, const struct systems *s, const struct lines *at, double *scratch)
 {
 	struct swept *sweep = (struct swept *)scratch + 1;
 
-	forward(d, f, dt, weight, at, sweep);
-	backward(d, f, at, sweep);
+	forward(d, s->flow, s->dt, s->table, at, sweep);
+	backward(d, s->flow, at, sweep);
 }
 
-void lines_solve_x(const struct flow *f, double dt, const double *weight, const struct lines *at, double *scratch)
+void lines_solve_x(const struct systems *s, const struct lines *at, double *scratch)
 {
-	solve(0, f, dt, weight, at, scratch);
+	solve(0, s, at, scratch);
 }
 
-void lines_solve_y(const struct flow *f, double dt, const double *weight, const struct lines *at, double *scratch)
+void lines_solve_y(const struct systems *s, const struct lines *at, double *scratch)
 {
-	solve(1, f, dt, weight, at, scratch);
+	solve(1, s, at, scratch);
 }
 
-void lines_advance_z(const struct flow *f, double dt, const double *weight, const struct lines *at, double *scratch)
+void lines_advance_z(const struct systems *s, const struct lines *at, double *scratch)
 {
-	solve(2, f, dt, weight, at, scratch);
+	solve(2, s, at, scratch);
 }
