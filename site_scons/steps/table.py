@@ -4,6 +4,7 @@ from __future__ import annotations
 import sys
 
 HEADINGS = ("app", "class", "engine", "verdict", "guest", "monitor", "system calls")
+ENGINE, VERDICT = 2, 3
 NUMBERS = (4, 5, 6, 7, 8)   # columns whose right edges are one below the other
 REPORTED = ("time", "Mop/s")    # what benchmarks measure themselves: only where one of them has
 
@@ -55,13 +56,28 @@ def _plain(headings: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
 
 
 def _rich(headings: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
-    from rich import box
     from rich.console import Console
+    console, wide = Console(), Console(width=1000)
+    table = _rich_table(headings, rows, ())
+    engines = {cells[ENGINE] for cells in rows}
+    if wide.measure(table).maximum > console.width and len(engines) == 1:
+        table = _rich_table(headings, rows, (ENGINE,))
+        table.caption, table.caption_justify = f"engine {engines.pop()}", "left"
+    # What is still too wide is for the terminal to break: a cell that is cut short says nothing.
+    console.width = max(console.width, wide.measure(table).maximum)
+    console.print(table)
+
+
+def _rich_table(headings: tuple[str, ...], rows: list[tuple[str, ...]], without: tuple[int, ...]):
+    from rich import box
     from rich.table import Table
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=True)
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False)
     for i, heading in enumerate(headings):
-        table.add_column(heading, justify="right" if i in NUMBERS else "left", no_wrap=True)
+        if i not in without:
+            table.add_column(heading.replace(" ", "\n"), justify="right" if i in NUMBERS else "left", no_wrap=True,
+                             vertical="bottom")
     for cells in rows:
-        colour = "green" if cells[3] == "verified" else "red"
-        table.add_row(*(f"[{colour}]{cell}[/]" if i == 3 else cell for i, cell in enumerate(cells)))
-    Console().print(table)
+        colour = "green" if cells[VERDICT] == "verified" else "red"
+        table.add_row(*(f"[{colour}]{cell}[/]" if i == VERDICT else cell for i, cell in enumerate(cells)
+                        if i not in without))
+    return table
