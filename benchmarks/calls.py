@@ -36,6 +36,7 @@ def ways(folder: str) -> dict:
     return {"native": ([], {}),
             "skete process": ([SKETE, "run", "--engine", "process", *mount], {}),
             "skete kvm": ([SKETE, "run", "--engine", "kvm", *mount], {}),
+            "skete emulator": ([SKETE, "run", "--engine", "emulator", *mount], {}),
             "gVisor ptrace": (["runsc", "--platform=ptrace", "--network=none", "--ignore-cgroups", "do"], {}),
             "proot": (["proot"], {}),
             "proot, no seccomp": (["proot"], {"PROOT_NO_SECCOMP": "1"})}

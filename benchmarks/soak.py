@@ -28,7 +28,7 @@ sys.path.insert(0, str(TREE))
 from skete import Machine, engines      # noqa: E402
 from skete.engine import EngineError    # noqa: E402
 
-ENGINES = ("process", "kvm")
+ENGINES = ("process", "kvm", "emulator")
 WARM = 5
 #: what the monitor's own heap may grow by, in KiB: with soak.c it levels off near 3 MiB within 250 guests, up to 2,500
 RSS_KIB = 4096

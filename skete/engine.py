@@ -182,7 +182,8 @@ class Facts:
 class AddressSpace:
     """One guest address space. Addresses are guest virtual, lengths in bytes, both whole pages.
 
-    A change is in force no later than the next ``resume`` of the thread being served.
+    A change is in force no later than the next ``resume`` of the thread being served. An engine may remember the code that it
+    has executed: text that cannot be written and whose frames got another content is to be protected or mapped again.
     """
 
     def map(self, start: int, length: int, prot: int, frame: int) -> None:

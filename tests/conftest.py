@@ -12,7 +12,15 @@ TREE = Path(__file__).resolve().parent.parent
 GUESTS = TREE / "tests" / "guests"
 sys.path.insert(0, str(TREE))
 
-ENGINES = ("process", "kvm")
+ENGINES = ("process", "kvm", "emulator")
+
+#: what an engine cannot do: (engine, guest or way) -> why. Such a test is skipped with these words.
+UNABLE = {
+    ("emulator", "bus"): "Unicorn does not check alignment",
+    ("emulator", "contexts"): "Unicorn raises no exceptions of the SSE unit",
+    ("emulator", "fast gate"): "it has none",
+    ("emulator", "instructions"): "Unicorn takes some for undefined: test_emulator.py has this guest, and which they are",
+}
 
 #: command -> the Debian package that has it
 PACKAGES = {"busybox": "busybox-static", "ld.gold": "binutils", "ld.lld": "lld", "setarch": "util-linux"}
@@ -117,6 +125,17 @@ def engine_name(request) -> str:
     if why:
         pytest.skip(f"{request.param} engine: {why}")
     return request.param
+
+
+@pytest.fixture
+def able(engine_name):
+    """able(what): skip the test where this engine cannot do it, with the reason."""
+    def check(what: str) -> None:
+        __tracebackhide__ = True
+        why = UNABLE.get((engine_name, what))
+        if why:
+            pytest.skip(f"{engine_name} engine: {why}")
+    return check
 
 
 @pytest.fixture

@@ -61,7 +61,7 @@ def _variables(arguments: dict[str, str], libcs: dict[str, object]) -> Variables
         EnumVariable("syscalls", "how the libc makes them; direct: it jumps to the monitor's gate, where there is one",
                      "normal", allowed_values=("normal", "direct")),
         EnumVariable("engine", "what makes the guest; native: no monitor at all", "process",
-                     allowed_values=("process", "kvm", "native")),
+                     allowed_values=("process", "kvm", "emulator", "native")),
         EnumVariable("kvm", "what scons test is about; nested, shadow: the KVM engine on an emulated kvm_amd", "here",
                      allowed_values=("here", "nested", "shadow")),
         EnumVariable("npb", "what scons test is about; A, B, C: that class of the ten NPB programs, only",

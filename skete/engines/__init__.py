@@ -2,7 +2,7 @@
 
 __all__ = ["NAMES", "make"]
 
-NAMES = ("process", "kvm")
+NAMES = ("process", "kvm", "emulator")
 
 
 def make(name: str):
@@ -13,4 +13,7 @@ def make(name: str):
     if name == "kvm":
         from skete.engines.kvm.engine import KvmEngine
         return KvmEngine()
+    if name == "emulator":
+        from skete.engines.emulator.engine import EmulatorEngine
+        return EmulatorEngine()
     raise ValueError(f"no engine is called {name!r}; there is: {', '.join(NAMES)}")

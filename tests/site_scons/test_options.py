@@ -24,7 +24,7 @@ def test_an_unknown_variable_is_refused_with_the_known_ones(tree):
     ("run=perhaps", "'yes', 'no', 'again'"),
     ("libc=glibc", "'tiny'"),
     ("tiny_version=2.0", "'1.0'"),
-    ("engine=steam", "'process', 'kvm', 'native'"),
+    ("engine=steam", "'process', 'kvm', 'emulator', 'native'"),
     ("arch=z80", "'x86_64'"),
     ("syscalls=slow", "'normal', 'direct'"),
     ("npb=D", "'usual', 'A', 'B', 'C'"),

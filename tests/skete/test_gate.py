@@ -29,7 +29,8 @@ def eager():
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_guest_whose_sites_are_rewritten_at_once(name, guests, eager, engine_name, tmp_path):
+def test_guest_whose_sites_are_rewritten_at_once(name, guests, eager, engine_name, able, tmp_path):
+    able("fast gate")
     program = guests(name)
     on_host = subprocess.run([program], cwd=tmp_path, env={}, stdin=subprocess.DEVNULL, capture_output=True, text=True,
                              timeout=60)
@@ -65,7 +66,8 @@ def direct_guests(direct_gcc, tmp_path_factory):
 
 
 @pytest.mark.parametrize("name, flags", [(name, ()) for name in NAMES] + [("gate", ("-static-pie",))])
-def test_direct_calls(name, flags, direct_guests, skete, engine_name, tmp_path):
+def test_direct_calls(name, flags, direct_guests, skete, engine_name, able, tmp_path):
+    able("fast gate")
     program = direct_guests(name, *flags)
     work = tmp_path / "work"
     work.mkdir()
@@ -79,8 +81,9 @@ def test_direct_calls(name, flags, direct_guests, skete, engine_name, tmp_path):
 
 
 @pytest.fixture
-def report(guests, engine_name, tmp_path):
+def report(guests, engine_name, able, tmp_path):
     """report(OPTION...): the --json of the guest that makes many calls, and what was on stderr."""
+    able("fast gate")
     def run(*options):
         file = tmp_path / "report.json"
         done = subprocess.run([str(TREE / "bin" / "skete"), "run", "--engine", engine_name, "--stats", "--json", file, *options,

@@ -20,8 +20,9 @@ def test_all_ways_to_end_are_tried(guests):
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_ends_as_it_does_natively(way, guests, engine_name, skete):
+def test_ends_as_it_does_natively(way, guests, engine_name, able, skete):
     """The same output, and the status as a shell would say it: 128 + n for death by signal n."""
+    able(way)
     program = guests("ending")
     on_host = native(program, way)
     if way == "last-thread-has-the-status" and on_host.returncode == 4:

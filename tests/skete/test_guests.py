@@ -16,7 +16,8 @@ NAMES = sorted(path.stem for path in (Path(__file__).resolve().parent.parent / "
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_guest(name, guests, engine_name, skete, tmp_path):
+def test_guest(name, guests, engine_name, able, skete, tmp_path):
+    able(name)
     program = guests(name)
     native, monitored = tmp_path / "native", tmp_path / "monitored"
     native.mkdir()

@@ -8,7 +8,6 @@
     space.py       AddressSpace: regions, page tables filled on demand, threads
     processor.py   one vcpu of KVM's: its registers, entering and leaving
     fpu.py         XSAVE areas as signal frames have them
-    faults.py      exceptions as siginfo has them
     vcpu.py        Vcpu: a guest thread, on a processor
     threads.py     host threads that run processors, and the one that ends a wait
     gates.py       where the gate and its memory are

@@ -18,6 +18,7 @@ from skete.abi import kvm
 from skete.engine import Died, Engine, EngineError, Fault, Syscall
 from skete.engines.gate.layout import RESERVED_END, RING_NR, STUB_BASE
 from skete.engines.gate.post import TURN, Post
+from skete.engines import faults
 from skete.engines.kvm import layout, stops, threads
 from skete.engines.kvm.device import Device
 from skete.engines.kvm.gates import Gates
@@ -38,7 +39,7 @@ _PATIENCE, _MOMENT_S = 100, 0.00002
 
 class KvmEngine(Engine):
     name = "kvm"
-    user_range = (0x1_0000, layout.TASK_SIZE)
+    user_range = (0x1_0000, faults.TASK_SIZE)
     reserved = [(STUB_BASE, RESERVED_END)]
     in_monitor = True
 

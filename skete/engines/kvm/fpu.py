@@ -9,7 +9,7 @@ import struct
 
 from skete.abi.sigframe import FP_XSTATE_MAGIC1, FP_XSTATE_MAGIC2, FXSAVE_SIZE, SW_RESERVED
 
-__all__ = ["INITIAL", "area", "exception", "frame", "initial"]
+__all__ = ["INITIAL", "area", "frame", "initial"]
 
 _MXCSR, _MXCSR_MASK = 24, 28
 _HEADER = FXSAVE_SIZE           # XSTATE_BV, XCOMP_BV, 48 bytes of zero
@@ -52,17 +52,3 @@ def initial(before) -> bytearray:
     new[:FXSAVE_SIZE] = INITIAL
     new[_MXCSR_MASK:_MXCSR_MASK + 4] = before[_MXCSR_MASK:_MXCSR_MASK + 4]
     return new
-
-
-def exception(area, simd: bool) -> int:
-    """si_code of a floating point exception, in the order in which Linux looks: fpu__exception_code()."""
-    if simd:
-        mxcsr, = struct.unpack_from("<I", area, _MXCSR)
-        raised = ~(mxcsr >> 7) & mxcsr
-    else:
-        control, status = struct.unpack_from("<HH", area)
-        raised = status & ~control
-    for bits, code in ((1, 7), (4, 3), (8, 4), (0x12, 5), (0x20, 6)):   # INV; DIV; OVF; UND, denormal too; RES
-        if raised & bits:
-            return code
-    return 0

@@ -29,8 +29,6 @@ RAM_AT = 4 << 30
 RAM_TAIL = 0x1000
 HUGE = 2 << 20
 
-TASK_SIZE = 0x7fff_ffff_f000        # x86-64 with four page table levels: arch/x86 TASK_SIZE_MAX
-
 STUB = 0xffff_ee5c_e7e0_0000
 TABLES = STUB + 0x1000
 PROCESSORS = STUB + 0x1_0000

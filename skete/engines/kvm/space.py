@@ -13,7 +13,7 @@ import errno
 from skete.engine import AddressSpace, Regs
 from skete.engines.kvm import tables
 from skete.engines.kvm.layout import HUGE, RAM_AT
-from skete.engines.kvm.regions import Regions
+from skete.engines.regions import Regions
 from skete.engines.kvm.vcpu import KvmVcpu
 
 __all__ = ["KvmSpace"]

@@ -5,7 +5,8 @@ import struct
 
 from skete.abi import kvm
 from skete.engine import Kicked, Syscall
-from skete.engines.kvm import faults, fpu, layout
+from skete.engines import faults
+from skete.engines.kvm import layout
 from skete.engines.kvm.processor import IN_FRAME, IN_SYSCALL, IN_USER
 
 __all__ = ["trap"]
@@ -54,7 +55,7 @@ def _exception(engine, vcpu, vector: int):
     elif vector == faults.UNDEFINED:
         vector, error = faults.undefined(vcpu.space.peek(rip, 3))
     elif vector in (faults.X87, faults.SIMD):
-        code = fpu.exception(processor.area(), vector == faults.SIMD)
+        code = faults.float_code(processor.area(), vector == faults.SIMD)
     vcpu.running = vcpu.kicked = False
     return faults.fault(vector, error, rip, address, code, flags)
 

@@ -19,8 +19,8 @@ class Bare:
     def __init__(self, engine, code: str):
         self.engine = engine
         self.space = self.engine.space()
-        self.code(0, code)
         self.space.map(TEXT, 0x1000, 5, 0x1000)
+        self.code(0, code)
         self.space.map(STACK, 0x1000, 3, 0x2000)
         self.vcpu = self.space.vcpu(Regs(rip=TEXT, rsp=STACK + 0x1000, eflags=FLAGS))
         self.vcpu.resume()
@@ -28,6 +28,7 @@ class Bare:
     def code(self, offset: int, code: str) -> int:
         data = bytes.fromhex(code)
         self.engine.ram[0x1000 + offset:0x1000 + offset + len(data)] = data
+        self.space.protect(TEXT, 0x1000, 5)         # an engine may remember what it has executed: see AddressSpace
         return TEXT + offset
 
     def next(self, timeout_s: float = 10):

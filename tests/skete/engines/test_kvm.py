@@ -7,8 +7,9 @@ import pytest
 
 from skete import engines
 from skete.engine import EngineError, Fault, Kicked, Regs, Syscall
+from skete.engines import faults
 from skete.engines.kvm import fpu, layout, tables
-from skete.engines.kvm.regions import Regions
+from skete.engines.regions import Regions
 
 PAGE, HUGE = 4096, layout.HUGE
 TEXT, STACK = 0x40_0000, 0x7fff_0000
@@ -150,7 +151,7 @@ def test_the_code_of_a_floating_point_exception(simd, control, status, code):
         struct.pack_into("<I", area, 24, control)
     else:
         struct.pack_into("<HH", area, 0, control, status)
-    assert fpu.exception(area, simd) == code
+    assert faults.float_code(area, simd) == code
 
 
 # ---- a machine ----

@@ -29,8 +29,9 @@ GETPPID = "b86e000000 0f05"
 
 
 @pytest.fixture(params=("together", "alone"))
-def bare(request, monkeypatch, engine_name):
+def bare(request, monkeypatch, engine_name, able):
     """bare(code): a machine that may post call 110, with the monitor on a processor of its own, or on the only one."""
+    able("fast gate")
     made = []
     if request.param == "alone":
         monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {0})

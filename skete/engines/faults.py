@@ -1,13 +1,15 @@
 """Exceptions as Linux tells programs of them: arch/x86/kernel/traps.c, mm/fault.c."""
 from __future__ import annotations
 
+import struct
+
 from skete.abi.signal import (BUS_ADRALN, FPE_INTDIV, ILL_ILLOPN, SEGV_MAPERR, SI_KERNEL, SIGBUS, SIGFPE, SIGILL,
                               SIGSEGV, SIGTRAP, TRAP_BRKPT, TRAP_TRACE)
 from skete.engine import Fault
 
-from skete.engines.kvm.layout import TASK_SIZE
+__all__ = ["DEBUG", "PAGE_FAULT", "SIMD", "TASK_SIZE", "UNDEFINED", "X87", "fault", "float_code", "undefined"]
 
-__all__ = ["DEBUG", "PAGE_FAULT", "SIMD", "UNDEFINED", "X87", "fault", "undefined"]
+TASK_SIZE = 0x7fff_ffff_f000        # x86-64 with four page table levels: arch/x86 TASK_SIZE_MAX
 
 DEBUG, UNDEFINED, PROTECTION, PAGE_FAULT, X87, SIMD = 1, 6, 13, 14, 16, 19
 _PRESENT, _RESERVED = 1, 8
@@ -44,3 +46,20 @@ def fault(vector: int, error: int, rip: int, address: int = 0, code: int = 0, fl
         return Fault(SIGTRAP, TRAP_TRACE if flags & 0x100 else TRAP_BRKPT, rip, error, vector)
     signo, code, here = _KINDS.get(vector, (SIGSEGV, SI_KERNEL, False))
     return Fault(signo, code, rip if here else 0, error, vector)
+
+
+def float_code(area, simd: bool) -> int:
+    """si_code of a floating point exception, in the order in which Linux looks: fpu__exception_code().
+
+    area: as FXSAVE stores it
+    """
+    if simd:
+        mxcsr, = struct.unpack_from("<I", area, 24)
+        raised = ~(mxcsr >> 7) & mxcsr
+    else:
+        control, status = struct.unpack_from("<HH", area)
+        raised = status & ~control
+    for bits, code in ((1, 7), (4, 3), (8, 4), (0x12, 5), (0x20, 6)):   # INV; DIV; OVF; UND, denormal too; RES
+        if raised & bits:
+            return code
+    return 0
