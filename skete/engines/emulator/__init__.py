@@ -3,6 +3,7 @@
     library.py     libunicorn, called with ctypes: what is used of it, and where it comes from
     memory.py      guest-physical memory
     processor.py   the one emulated processor: ring 3, hooks, registers, and what stopped it
+    brake.py       ends a slice, exactly
     touched.py     the address that a page fault is about
     space.py       AddressSpace: regions, and translations filled on demand
     vcpu.py        Vcpu: a guest thread, a saved state of the processor

@@ -1,8 +1,8 @@
 """The emulator engine: the threads of all address spaces in turns on one emulated processor.
 
-All of it happens in the monitor's thread, inside :meth:`EmulatorEngine.wait`. A lone thread runs until it traps. As soon as
-there has been a second one, each runs for SLICE instructions at most, and their order depends on nothing but what they do
-and when the monitor lets them go on.
+All of it happens in the monitor's thread, inside :meth:`EmulatorEngine.wait`. A lone thread runs until it traps. Where there
+are several that could run, each does for SLICE basic blocks at most, and their order depends on nothing but what they do and
+when the monitor lets them go on.
 """
 from __future__ import annotations
 
@@ -21,9 +21,10 @@ from skete.engines.emulator.watcher import Watcher
 
 __all__ = ["EmulatorEngine"]
 
-SLICE = 50_000
-#: instructions, counted, of a thread that is alone just now
-_LONG = 1 << 40
+#: basic blocks that a thread executes in its turn
+SLICE = 20_000
+#: and where there is nobody else
+_LONG = 1 << 60
 #: how often the caller's descriptors are looked at while threads keep trapping, in s
 _LOOK_S = 0.001
 _WRITE, _FETCH, _USER = 2, 16, 4
@@ -102,16 +103,15 @@ class EmulatorEngine(Engine):
             self._shown, space.stale = space, False
         if vcpu.at >= faults.TASK_SIZE:
             return _beyond(vcpu.at, _FETCH | _USER)
-        count = processor.counting
-        if count and len(self._ready) > 1:
-            count = SLICE           # short enough not to be cut, so that the order stays what it is
-        else:
+        blocks = SLICE              # short enough not to be cut, so that the order stays what it is
+        if len(self._ready) == 1:
+            blocks = _LONG
             if self._watcher is None:
                 self._watcher = Watcher(processor.stop)
             self._watcher.arm(deadline, fds)
         start = thread_time_ns()
         try:
-            processor.run(vcpu.at, count)
+            processor.run(vcpu.at, blocks)
         finally:
             if self._watcher is not None:
                 self._watcher.inside = False
@@ -179,9 +179,6 @@ class EmulatorEngine(Engine):
     def run(self, vcpu) -> None:
         """Let a stopped thread go on, or begin."""
         if vcpu.space.loose:
-            self.processor.flush_code()
-        if self.threads > 1 and not self.processor.counting:
-            self.processor.counting = _LONG
             self.processor.flush_code()
         vcpu.running = True
         self._ready.append(vcpu)

@@ -16,7 +16,7 @@ __all__ = ["Library"]
 ARCH_X86, MODE_64 = 4, 8
 #: Nehalem: what the translator emulates, which is all of x86-64-v2 and no AVX
 CPU_MODEL = 15
-HOOK_INTR, HOOK_INSN, HOOK_TLB_FILL = 1, 2, 1 << 17
+HOOK_INTR, HOOK_INSN, HOOK_BLOCK, HOOK_TLB_FILL = 1, 2, 8, 1 << 17
 INS_SYSCALL, INS_IN, INS_OUT = 699, 218, 500
 MEM_READ, MEM_WRITE, MEM_FETCH = 16, 17, 18
 PROT_ALL = 7

@@ -13,6 +13,7 @@ import struct
 
 from skete.engine import PAGE, EngineError, Regs
 from skete.engines.emulator import library as lib
+from skete.engines.emulator.brake import Brake
 from skete.engines.emulator.memory import OWN_AT
 
 __all__ = ["Processor"]
@@ -88,14 +89,16 @@ class Processor:
         self._hook(lib.HOOK_INTR, self._hooks[2])
         self._hook(lib.HOOK_INSN, self._hooks[3], ctypes.c_int(lib.INS_IN))
         self._hook(lib.HOOK_INSN, self._hooks[4], ctypes.c_int(lib.INS_OUT))
+        self.brake = Brake(library)
+        self._hook(lib.HOOK_BLOCK, self.brake.code, at=self.brake.counter)
         self._enter_ring_3()
 
     def _ctl(self, control: int, *arguments) -> None:
         self.library.check(self.library.ctl(self._handle, ctypes.c_int(control), *arguments), f"uc_ctl {control & 0xff}")
 
-    def _hook(self, kind: int, callback, *more) -> None:
+    def _hook(self, kind: int, callback, *more, at: int = 0) -> None:
         hook = ctypes.c_size_t()
-        status = self.library.hook_add(self._handle, ctypes.byref(hook), ctypes.c_int(kind), callback, ctypes.c_void_p(),
+        status = self.library.hook_add(self._handle, ctypes.byref(hook), ctypes.c_int(kind), callback, ctypes.c_void_p(at),
                                        ctypes.c_uint64(1), ctypes.c_uint64(0), *more)
         self.library.check(status, "uc_hook_add")
 
@@ -122,7 +125,7 @@ class Processor:
         flags = self._get(_EFLAGS)
         self._set(_EFLAGS, flags & ~_TF)
         self._own = True
-        self.run(OWN + at, 0)
+        self.run(OWN + at, 1 << 20)
         self._own = False
         self._set(_EFLAGS, flags)
         self.flush_tlb()
@@ -166,10 +169,11 @@ class Processor:
 
     # ---- running ----
 
-    def run(self, rip: int, count: int) -> None:
-        """Go on there, for so many instructions, or with 0 until something stops it."""
+    def run(self, rip: int, blocks: int) -> None:
+        """Go on there, for so many basic blocks at most."""
+        self.brake.left = blocks
         self.vector, self.called, self.missed, self._port = -1, False, None, None
-        status = self.library.emu_start(self._handle, rip, 0, 0, count)
+        status = self.library.emu_start(self._handle, rip, 0, 0, 0)
         if self._port is not None:
             self.vector, self.called = 13, False
         elif status:
@@ -181,12 +185,8 @@ class Processor:
                 self.library.check(status, f"from {rip:#x} on")
 
     def stop(self) -> None:
-        """End a run that is going on. From any thread."""
-        self.library.emu_stop(self._handle)
-
-    #: what a run is given as ``count`` where it is not meant to end by it; not 0 once instructions are counted at all,
-    #: since changing between the two throws away what has been translated
-    counting = 0
+        """End a run that is going on, soon. From any thread; it may be lost where the run is just counting."""
+        self.brake.left = 0
 
     # ---- registers ----
 
@@ -290,3 +290,4 @@ class Processor:
         if self._handle:
             self.library.close(self._handle)
             self._handle = ctypes.c_void_p()
+            self.brake.close()

@@ -119,6 +119,24 @@ def test_threads_take_turns_that_are_the_same_every_time(engine_name):
     assert first[0] and first[1] and run() == first
 
 
+def test_a_slice_that_is_ended_from_outside_loses_and_repeats_nothing(machine):
+    """Increments of memory between many blocks, while the loop is stopped hundreds of times."""
+    m = machine(GETPPID)
+    m.next()
+    # mov $3000000, %ecx; 1: lea (%rcx,%rcx), %edx; and $4, %dl; jz 2f; incl STACK; jmp 3f; 2: incl STACK+4; 3: dec %ecx; jnz 1b
+    m.code(0x100, "b9c0c62d00 8d1409 80e204 7409 ff04250000ff7f eb07 ff04250400ff7f ffc9 75e4" + GETPPID)
+    regs = m.vcpu.regs
+    regs.rip = TEXT + 0x100
+    m.vcpu.regs = regs
+    m.vcpu.resume()
+    stops = 0
+    while (event := m.next(0.0005)) is None:
+        stops += 1
+    assert type(event[1]) is Syscall and stops
+    counts = [int.from_bytes(m.engine.ram[0x2000 + at:0x2004 + at], "little") for at in (0, 4)]
+    assert counts == [1_500_000, 1_500_000]
+
+
 def test_faults_one_after_another_are_no_double_fault(machine):
     m = machine("f4 f4 f7f1" + GETPPID)             # hlt; hlt; div %ecx
     for length, trapno in ((1, 13), (1, 13), (2, 0)):
