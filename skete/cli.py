@@ -13,7 +13,8 @@ def main(argv: list) -> int:
     """Run one command. The exit status: that of `run` (skete.run); 2 for a command line that makes no sense."""
     options = parse(argv)
     try:
-        return {"run": _run, "syscalls": _syscalls, "inspect": _inspect, "engines": _engines}[options.command](options)
+        return {"run": _run, "syscalls": _syscalls, "inspect": _inspect, "engines": _engines,
+                "layer": _layer}[options.command](options)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)    # the reader has gone; nothing more to flush there
         return 128 + 13
@@ -34,6 +35,11 @@ def _syscalls(options) -> int:
 def _inspect(options) -> int:
     from skete.inspect import report
     return report(options.program, json=options.json)
+
+
+def _layer(options) -> int:
+    from skete.layer import run
+    return run(options)
 
 
 def _engines(options) -> int:

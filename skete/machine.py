@@ -68,7 +68,7 @@ class Machine:
 
     program: path on the host of a static ELF file
     args:    what comes after argv[0], which is the program as given
-    mounts:  ("HOST:GUEST" or "HOST:GUEST:ro", ...): all of the host's files that it can see
+    mounts:  ("HOST:GUEST", or that with :ro, :cow or :cow=LAYER, ...): all of the host's files that it can see
     env:     {name: value}: all of its environment
     cwd:     guest path it starts in
     timeout_s: it is ended after so many seconds

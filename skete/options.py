@@ -30,7 +30,9 @@ def _policy(text: str) -> str:
 #: of `skete run`: (option, metavar or None for a switch, conversion, default, help); a list as default: may be repeated
 _RUN = (
     ("engine", "NAME", str, "process", "what executes the program (default: process)"),
-    ("mount", "HOST:GUEST[:ro]", str, [], "let it see a host file or folder at a guest path; may be repeated"),
+    ("mount", "HOST:GUEST[:ro|:cow[=LAYER]]", str, [], "let it see a host file or folder at a guest path, for reading "
+                                                      "only or copy-on-write: changes go to the folder LAYER, or "
+                                                      "nowhere; may be repeated"),
     ("tmpfs", "GUEST[:SIZE]", str, [], "give it a folder in memory, gone at the end; may be repeated"),
     ("tar", "FILE:GUEST", str, [], "let it see a tar image at a guest path, read-only; may be repeated"),
     ("env", "K=V", str, [], "set a variable of its environment, K alone takes the host's value; may be repeated"),
@@ -126,6 +128,15 @@ def _argparse(argv: list):
     inspect = commands.add_parser("inspect", help="say what a program is, and whether it can run here")
     inspect.add_argument("program", metavar="PROG")
     inspect.add_argument("--json", action="store_true", help="machine-readable")
+    layer = commands.add_parser(
+        "layer", help="look at, keep or throw away what a copy-on-write mount has changed",
+        description="A layer is the folder that --mount HOST:GUEST:cow=LAYER names: what programs have changed of HOST. "
+                    "list: a line for each change, A added, C changed, D deleted, T another type of file now; diff: "
+                    "what has become different, line by line; apply: make the changes in HOST and empty the layer; drop: "
+                    "remove the layer.")
+    layer.add_argument("action", metavar="ACTION", choices=("list", "diff", "apply", "drop"),
+                       help="list, diff, apply or drop")
+    layer.add_argument("layer", metavar="LAYER")
     survey = commands.add_parser("engines", help="say which engines work here, and what they cost")
     survey.add_argument("--json", action="store_true", help="machine-readable")
     return parser.parse_args(argv)

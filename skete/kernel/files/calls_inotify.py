@@ -59,7 +59,7 @@ def inotify_rm_watch(task, fd: int, watch: int) -> int:
     return 0
 
 
-_WHERE = "on host folders; elsewhere: ENOSPC"
+_WHERE = "on host folders; copy-on-write and elsewhere: ENOSPC"
 ROWS = (
     Row(253, inotify_init),
     Row(254, inotify_add_watch, (FD, PATH, U32), _WHERE),

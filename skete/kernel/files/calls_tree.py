@@ -171,6 +171,8 @@ def renameat2(task, old_fd: int, old: bytes, new_fd: int, new: bytes, flags: int
         source.writable()
         directory = source.parent.stat(source.name).st_mode & S_IFMT == S_IFDIR
         other = directory
+        if flags & RENAME_NOREPLACE and _exists(target):
+            raise OSError(EEXIST, "is there")
         if flags & RENAME_EXCHANGE:
             other = target.parent.stat(target.name).st_mode & S_IFMT == S_IFDIR
         if not directory and (source.trailing or target.trailing and not flags & RENAME_EXCHANGE) \

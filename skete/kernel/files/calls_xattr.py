@@ -39,7 +39,7 @@ def _by_path(task, path: bytes, follow: bool, act, changes: bool = False):
         place.found()
         if changes:
             place.writable()
-        return act(place.parent.xattr_path(place.name))
+        return act(place.parent.xattr_path(place.name, changes))
 
 
 def _by_fd(task, fd: int, act, changes: bool = False):
@@ -50,6 +50,8 @@ def _by_fd(task, fd: int, act, changes: bool = False):
         raise OSError(EOPNOTSUPP, "no host file")
     if not hasattr(file, "mount") and not hasattr(file, "directory"):
         raise OSError(EBADF if file.poll_fd < 0 else EOPNOTSUPP, "no file of a mount")
+    if changes and hasattr(file, "change"):
+        file.change()
     return act(file.host_fd)
 
 

@@ -108,6 +108,11 @@ class HostFile(Description):
         """flock(2), never waiting: a lock belongs to the host's description, of which we have one for one. EAGAIN"""
         flock(self.host_fd, operation | LOCK_NB)
 
+    def map_through(self) -> None:
+        """Something of the file is mapped shared: from now on its bytes go through the pages of that mapping."""
+        from skete.kernel.files.mapped import MappedFile
+        self.__class__ = MappedFile
+
     def backing(self, prot: int, shared: bool):
         if self.mount is None:
             raise OSError(ENODEV, "nothing that was mounted")

@@ -40,6 +40,7 @@ def open_root(host: bytes) -> int:
 class HostDirectory(Directory):
     """A folder, held by a descriptor: O_PATH, or readable where the guest has it open."""
     __slots__ = ("fd",)
+    file_type, path_type = HostFile, HostPath
 
     def __init__(self, mount, path: tuple, fd: int, keep: bool = False):
         super().__init__(mount, path, keep)
@@ -112,7 +113,7 @@ class HostDirectory(Directory):
         if os.fstat(host_fd).st_mode & S_IFMT == S_IFDIR:
             directory = HostDirectory(self.mount, path, host_fd, True)
             self.mount.namespace.held.add(directory)
-        return HostPath(host_fd, flags, b"/" + b"/".join(path), self.mount, directory)
+        return self.path_type(host_fd, flags, b"/" + b"/".join(path), self.mount, directory)
 
     def _open_directory(self, name: bytes, flags: int, path: tuple):
         if flags & (O_ACCMODE | O_CREAT):
@@ -134,15 +135,15 @@ class HostDirectory(Directory):
             raise OSError(EROFS, "mounted read-only")
         host_flags = flags & (_PASSED | O_EXCL) & ~O_TRUNC | O_TMPFILE | O_CLOEXEC
         host_fd = under_umask(task.fs.umask, os.open, name, host_flags, mode & 0o7777, dir_fd=self.fd)
-        return HostFile(host_fd, flags, b"/" + b"/".join(path) + b"/#%d (deleted)" % os.fstat(host_fd).st_ino,
-                        self.mount)
+        return self.file_type(host_fd, flags, b"/" + b"/".join(path) + b"/#%d (deleted)" % os.fstat(host_fd).st_ino,
+                              self.mount)
 
     def _opened(self, host_fd: int, flags: int, path: tuple):
         """Wrap what has been opened, after another look at what it really is: names can change between two calls."""
         kind = os.fstat(host_fd).st_mode & S_IFMT
         path = b"/" + b"/".join(path)
         if kind == S_IFREG:
-            file = HostFile(host_fd, flags, path, self.mount)
+            file = self.file_type(host_fd, flags, path, self.mount)
             if self.mount.namespace.mapped:
                 from skete.kernel.files.mapped import wrap
                 wrap(file)
@@ -152,7 +153,7 @@ class HostDirectory(Directory):
         os.close(host_fd)
         raise OSError(EACCES, "no regular file any more")
 
-    def xattr_path(self, name: bytes) -> bytes:
+    def xattr_path(self, name: bytes, changes: bool = False) -> bytes:
         # The last component is not followed, so this leads nowhere else than any call here by descriptor and name.
         return b"/proc/self/fd/%d/%s" % (self.fd, name)
 
@@ -174,6 +175,10 @@ class HostDirectory(Directory):
         if other.mount is not self.mount:
             raise OSError(EXDEV, "another mount")
         os.link(name, new, src_dir_fd=self.fd, dst_dir_fd=other.fd, follow_symlinks=False)
+
+    def link_open(self, file, name: bytes) -> None:
+        """A name for an open file that has none."""
+        os.link(b"/proc/self/fd/%d" % file.host_fd, name, dst_dir_fd=self.fd, follow_symlinks=True)
 
     def rename(self, name: bytes, other: Directory, new: bytes, flags: int) -> None:
         if other.mount is not self.mount:

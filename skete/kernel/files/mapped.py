@@ -117,7 +117,7 @@ def wrap(file: HostFile) -> HostFile:
     namespace = file.mount.namespace
     tidy(namespace)
     if _key(file.host_fd) in namespace.mapped:
-        file.__class__ = MappedFile
+        file.map_through()
     return file
 
 
@@ -146,9 +146,9 @@ def share(file: HostFile) -> HostPages:
         pages = namespace.mapped[key] = HostPages(store_of(namespace.task), fd, writable)
         for process in pages.store.kernel.processes.values():
             for other in process.files.slots:
-                if type(other) is HostFile and other.mount is not None and _key(other.host_fd) == key:
-                    other.__class__ = MappedFile
-        file.__class__ = MappedFile
+                if isinstance(other, HostFile) and other.mount is not None and _key(other.host_fd) == key:
+                    other.map_through()
+        file.map_through()
     elif file.writable and not pages.writable:
         fd, pages.writable = _open_again(file)
         os.dup2(fd, pages.host_fd, False)

@@ -52,13 +52,19 @@ class Mount:
 
     @classmethod
     def parse(cls, text: str) -> "Mount":
-        """HOST:GUEST[:ro|:rw], as on the command line. ValueError"""
+        """HOST:GUEST[:ro|:rw|:cow[=LAYER]], as on the command line. ValueError"""
         fields = text.split(":")
         readonly = False
+        if len(fields) == 3 and fields[2].partition("=")[0] == "cow" and all(fields):
+            from skete.kernel.files.cow import Cow
+            _, given, layer = fields[2].partition("=")
+            if given and not layer:
+                raise ValueError(f"cow= names the layer's folder, as in {text}changes")
+            return Cow(fields[0], fields[1], layer or None)
         if len(fields) == 3 and fields[2] in ("ro", "rw"):
             readonly = fields.pop() == "ro"
         if len(fields) != 2 or not all(fields):
-            raise ValueError(f"a mount is HOST:GUEST or HOST:GUEST:ro, not {text!r}")
+            raise ValueError(f"a mount is HOST:GUEST, with or without :ro, :cow or :cow=LAYER, not {text!r}")
         return cls(fields[0], fields[1], readonly)
 
     def attach(self, namespace: "Namespace", path: tuple) -> None:

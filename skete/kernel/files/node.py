@@ -67,8 +67,9 @@ class Directory:
         """The fields of abi.stat.STATFS."""
         raise NotImplementedError
 
-    def xattr_path(self, name: bytes) -> bytes:
-        """A path of the host that os.getxattr and its kin can use without following. EOPNOTSUPP"""
+    def xattr_path(self, name: bytes, changes: bool = False) -> bytes:
+        """A path of the host that os.getxattr and its kin can use without following, os.setxattr with ``changes``.
+        EOPNOTSUPP"""
         raise OSError(EOPNOTSUPP, "no extended attributes here")
 
     def watch_path(self, name: bytes) -> bytes:

@@ -47,10 +47,9 @@ class OpenFile(Directory):
         """linkat(2) of /proc/self/fd/N with AT_SYMLINK_FOLLOW: a name for a file that has none (O_TMPFILE)."""
         description = self.description
         mount = getattr(description, "mount", None)
-        if mount is None or mount is not place.parent.mount or not hasattr(place.parent, "fd"):
+        if mount is None or mount is not place.parent.mount or not hasattr(place.parent, "link_open"):
             raise OSError(EXDEV, "another mount")
-        os.link(b"/proc/self/fd/%d" % description.host_fd, place.name, dst_dir_fd=place.parent.fd,
-                follow_symlinks=True)
+        place.parent.link_open(description, place.name)
 
     def chmod(self, name: bytes, mode: int) -> None:
         self.description.chmod(mode)

@@ -219,6 +219,8 @@ class RamDirectory(Directory):
             if there is None:
                 raise OSError(ENOENT, new.decode(errors="replace"))
             _not_below(there, self.inode)
+            if there is moved:
+                return
             self._changes(), other._changes()
             self._take(name), other._take(new)
             self._add(name, there), other._add(new, moved)
@@ -227,6 +229,8 @@ class RamDirectory(Directory):
             raise OSError(EEXIST, "is there")
         if there is moved:
             return
+        if there is not None:
+            _not_below(there, self.inode, ENOTEMPTY)
         self._changes()
         other._changes()
         if there is not None:
@@ -270,11 +274,11 @@ def _nameless_fifo() -> int:
         os.rmdir(folder)
 
 
-def _not_below(moved: RamInode, into: RamInode) -> None:
-    """A directory cannot be moved into itself. EINVAL"""
+def _not_below(moved: RamInode, into: RamInode, error: int = EINVAL) -> None:
+    """A directory cannot be moved into itself, nor replaced by what is in it."""
     while moved.children is not None:
         if into is moved:
-            raise OSError(EINVAL, "into itself")
+            raise OSError(error, "into itself")
         if into.parent is into:
             return
         into = into.parent

@@ -3,6 +3,7 @@ import os
 
 import pytest
 
+from skete.kernel.files.cow import Cow
 from tests.skete.kernel.files.guest import Guest
 
 
@@ -35,6 +36,13 @@ def descriptors():
 @pytest.fixture
 def guest(folder, descriptors):
     guest = Guest((folder, "/data"))
+    yield guest
+    guest.close()
+
+
+@pytest.fixture
+def cow(folder, descriptors, tmp_path):
+    guest = Guest(Cow(folder, "/data", tmp_path / "layer"))
     yield guest
     guest.close()
 

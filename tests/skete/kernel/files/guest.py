@@ -15,10 +15,10 @@ BUFFER_SIZE = NAMES - BUFFER
 
 
 class Guest:
-    """mounts: [(host, guest, readonly), ...]; fds: host descriptors for its 0, 1, 2"""
+    """mounts: [(host, guest, readonly) or a Mount, ...]; fds: host descriptors for its 0, 1, 2"""
 
     def __init__(self, *mounts, fds=(), cwd=b"/", umask=0o022):
-        self.namespace = Namespace([Mount(*mount) for mount in mounts])
+        self.namespace = Namespace([Mount(*mount) if isinstance(mount, tuple) else mount for mount in mounts])
         self.files, self.fs = open_files(self.namespace, fds, cwd, umask)
         self.machine = Machine(self.files, self.fs, FakeEngine(2 << 20))
         self.task, self.mm = self.machine.task, self.machine.mm

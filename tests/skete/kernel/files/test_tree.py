@@ -11,6 +11,7 @@ from skete.abi.fcntl import (AT_EMPTY_PATH, AT_FDCWD, AT_REMOVEDIR, AT_SYMLINK_F
 from skete.abi.stat import UTIME_NOW, UTIME_OMIT
 from skete.abi.syscalls import NUMBERS
 from tests.skete.kernel.files.guest import BUFFER
+from tests.skete.kernel.files.layers import unpack_layer
 
 libc = ctypes.CDLL(None, use_errno=True)
 
@@ -99,9 +100,31 @@ CALLS = [
 
 @pytest.mark.parametrize("call", CALLS, ids=lambda call: " ".join(map(str, call))[:60])
 def test_as_linux_does_it(guest, folder, tmp_path, call):
+    as_linux(guest, folder, tmp_path, call, lambda: tree(folder))
+
+
+@pytest.mark.parametrize("call", CALLS, ids=lambda call: " ".join(map(str, call))[:60])
+def test_as_linux_does_it_and_nothing_of_the_folder_is_changed(cow, folder, tmp_path, call):
     (folder / "empty2").mkdir()
+    before = tree(folder)
+
+    def seen():
+        assert tree(folder) == before
+        shutil.copytree(folder, tmp_path / "merged", symlinks=True, ignore=no_fifos)
+        os.mkfifo(tmp_path / "merged" / "fifo")
+        unpack_layer(tmp_path / "layer", tmp_path / "merged")
+        return tree(tmp_path / "merged")
+    as_linux(cow, folder, tmp_path, call, seen)
+
+
+def no_fifos(where, names):
+    return {"fifo"} & set(names)
+
+
+def as_linux(guest, folder, tmp_path, call, seen):
+    (folder / "empty2").mkdir(exist_ok=True)
     copy = tmp_path / "copy"
-    shutil.copytree(folder, copy, symlinks=True, ignore=lambda where, names: {"fifo"} & set(names))
+    shutil.copytree(folder, copy, symlinks=True, ignore=no_fifos)
     os.mkfifo(copy / "fifo")
     before = os.umask(0o022)
     here = os.getcwd()
@@ -116,7 +139,7 @@ def test_as_linux_does_it(guest, folder, tmp_path, call):
     ours = guest.raw(call[0], *(w.replace("@", "/data") if isinstance(w, str) else w for w in call[1:]))
     name = {0: "0"} | {-n: os.strerror(n) for n in range(1, 134)}
     assert name.get(ours, ours) == name.get(native, native)
-    assert tree(folder) == tree(copy)
+    assert seen() == tree(copy)
 
 
 def test_the_working_directory_follows_a_rename_and_knows_when_it_is_gone(guest):
