@@ -1,4 +1,5 @@
 """clone(2), sched(7), membarrier(2): linux/sched.h, linux/membarrier.h."""
+from struct import Struct
 
 CSIGNAL = 0xff
 CLONE_VM, CLONE_FS, CLONE_FILES, CLONE_SIGHAND = 0x100, 0x200, 0x400, 0x800
@@ -10,6 +11,13 @@ CLONE_NEWUTS, CLONE_NEWIPC, CLONE_NEWUSER, CLONE_NEWPID = 0x400_0000, 0x800_0000
 CLONE_NEWNET, CLONE_IO = 0x4000_0000, 0x8000_0000
 CLONE_NAMESPACES = (CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID
                     | CLONE_NEWNET)
+#: clone3(2) alone; CLONE_NEWTIME is a signal's bit in clone(2)
+CLONE_CLEAR_SIGHAND, CLONE_INTO_CGROUP, CLONE_NEWTIME = 0x1_0000_0000, 0x2_0000_0000, 0x80
+#: struct clone_args: flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls, set_tid, set_tid_size,
+#: cgroup; and its sizes in the three versions that there are
+CLONE_ARGS = Struct("<11Q")
+CLONE_ARGS_SIZE_VER0, CLONE_ARGS_SIZE_VER1, CLONE_ARGS_SIZE_VER2 = 64, 80, 88
+MAX_PID_NS_LEVEL = 32
 #: what every thread shares
 CLONE_OF_A_THREAD = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD
 

@@ -1,22 +1,23 @@
-"""Threads and processes begin: clone(2), fork(2), vfork(2)."""
+"""Threads and processes begin: clone(2), clone3(2), fork(2), vfork(2)."""
 from __future__ import annotations
 
 from errno import EAGAIN, EINVAL, ENOSYS, EPERM
 from time import monotonic_ns
 
-from skete.abi.sched import (CLONE_CHILD_CLEARTID, CLONE_CHILD_SETTID, CLONE_DETACHED, CLONE_FILES, CLONE_FS,
-                             CLONE_NAMESPACES, CLONE_NEWNS, CLONE_NEWUSER, CLONE_PARENT, CLONE_PARENT_SETTID,
-                             CLONE_PIDFD, CLONE_SETTLS, CLONE_SIGHAND, CLONE_THREAD, CLONE_VFORK, CLONE_VM, CSIGNAL)
-from skete.abi.signal import NSIG, SIGCHLD
+from skete.abi.sched import (CLONE_CHILD_CLEARTID, CLONE_CHILD_SETTID, CLONE_CLEAR_SIGHAND, CLONE_DETACHED, CLONE_FILES,
+                             CLONE_FS, CLONE_NAMESPACES, CLONE_NEWNS, CLONE_NEWTIME, CLONE_NEWUSER, CLONE_PARENT,
+                             CLONE_PARENT_SETTID, CLONE_PIDFD, CLONE_SETTLS, CLONE_SIGHAND, CLONE_THREAD, CLONE_VFORK,
+                             CLONE_VM, CSIGNAL)
+from skete.abi.signal import NSIG, SIG_IGN, SIGCHLD
 from skete.kernel import mm_fork, pending
 from skete.kernel.outcome import SIGNAL, Wait
 from skete.kernel.process import Process
-from skete.kernel.row import ADDR, SIZE, U64, Row
+from skete.kernel.row import ADDR, U64, Row
 from skete.kernel.scheduler import Queue
 from skete.kernel.service import count
 from skete.kernel.threads import put_tid, start_thread
 
-__all__ = ["ROWS"]
+__all__ = ["ROWS", "begin"]
 
 _RLIMIT_NPROC = 6
 
@@ -24,11 +25,21 @@ _RLIMIT_NPROC = 6
 def clone(task, flags: int, stack: int, parent_tid: int, child_tid: int, tls: int):
     """clone(2), the raw call of x86-64: start a thread or a process. Returns its number. EINVAL EPERM EAGAIN ENOMEM"""
     signo, flags = flags & CSIGNAL, flags & ~CSIGNAL & 0xffff_ffff
+    if flags & CLONE_PIDFD and flags & (CLONE_PARENT_SETTID | CLONE_DETACHED):
+        raise OSError(EINVAL, "two results for one word")
+    return begin(task, flags, signo if signo <= NSIG else 0, stack, parent_tid, child_tid, tls, parent_tid)
+
+
+def begin(task, flags: int, signo: int, stack: int, parent_tid: int, child_tid: int, tls: int, pidfd: int):
+    """Start a thread or a process. Flags are CLONE_*, addresses the guest's.
+    EINVAL EPERM EAGAIN ENOMEM EFAULT EMFILE"""
     _check(task, flags)
     if flags & CLONE_THREAD:
         return start_thread(task, flags, stack, parent_tid, child_tid, tls)
-    child = _start_process(task, flags, signo if signo <= NSIG else 0, stack,
-                           tls if flags & CLONE_SETTLS else task.vcpu.fs_base)
+    if flags & CLONE_PIDFD:         # found out before there is a process
+        task.files.room()
+        task.mm.write(pidfd, task.mm.read(pidfd, 4))
+    child = _start_process(task, flags, signo, stack, tls if flags & CLONE_SETTLS else task.vcpu.fs_base)
     if flags & CLONE_CHILD_CLEARTID:
         child.clear_child_tid = child_tid
     # Linux ignores a bad address in both: the process exists by now.
@@ -38,7 +49,7 @@ def clone(task, flags: int, stack: int, parent_tid: int, child_tid: int, tls: in
         put_tid(child, child_tid, child.tid)
     if flags & CLONE_PIDFD:
         from skete.kernel.pidfd import install
-        put_tid(task, parent_tid, install(task, child.process))
+        put_tid(task, pidfd, install(task, child.process))
     child.vcpu.resume()
     if flags & CLONE_VFORK:
         return _until_released(child.process)
@@ -55,21 +66,17 @@ def vfork(task):
     return clone(task, CLONE_VM | CLONE_VFORK | SIGCHLD, 0, 0, 0, 0)
 
 
-def clone3(task, args: int, size: int) -> int:
-    """clone3(2): ENOSYS, as a kernel before 5.3; every libc then uses clone(2)."""
-    raise OSError(ENOSYS, "clone3")
-
-
 def _check(task, flags: int) -> None:
     """The combinations that copy_process() refuses. EINVAL EPERM"""
     if flags & CLONE_SIGHAND and not flags & CLONE_VM or flags & CLONE_THREAD and not flags & CLONE_SIGHAND \
             or flags & CLONE_FS and flags & (CLONE_NEWNS | CLONE_NEWUSER) \
-            or flags & CLONE_PIDFD and flags & (CLONE_THREAD | CLONE_PARENT_SETTID | CLONE_DETACHED) \
+            or flags & CLONE_PIDFD and flags & CLONE_THREAD \
+            or flags & CLONE_SIGHAND and flags & CLONE_CLEAR_SIGHAND \
             or flags & CLONE_PARENT and task.process.parent is None:
         raise OSError(EINVAL, f"flags {flags:#x}")
     if flags & CLONE_THREAD and flags & CLONE_NEWUSER:
         raise OSError(EINVAL, f"flags {flags:#x}")
-    if flags & CLONE_NAMESPACES:
+    if flags & (CLONE_NAMESPACES | CLONE_NEWTIME):
         raise OSError(EPERM, "namespaces need CAP_SYS_ADMIN")
 
 
@@ -135,6 +142,8 @@ def _process_like(process, pid: int, space, mm, flags: int) -> Process:
     child.auxv, child.envp_at, child.bias = process.auxv, process.envp_at, process.bias
     child.signals = pending.ProcessSignals()
     actions = process.signals.actions
+    if flags & CLONE_CLEAR_SIGHAND:         # what is ignored stays so
+        actions = {signo: action for signo, action in actions.items() if action.handler == SIG_IGN}
     child.signals.actions = actions if flags & CLONE_SIGHAND else dict(actions)
     child.rlimits = [list(limit) for limit in process.rlimits] if process.rlimits is not None else None
     child.prctl = {key: value for key, value in process.prctl.items() if key not in ("pdeathsig", "subreaper")}
@@ -170,5 +179,4 @@ ROWS = (
                                                   "a process where the engine has one only"),
     Row(57, fork, (), "as clone"),
     Row(58, vfork, (), "as clone"),
-    Row(435, clone3, (ADDR, SIZE), "ENOSYS: a libc falls back to clone", refused=True),
 )

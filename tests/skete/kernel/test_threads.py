@@ -1,5 +1,5 @@
-"""Threads begin and end: clone(2), exit(2), exit_group(2), set_tid_address(2), arch_prctl(2)."""
-from errno import EAGAIN, EINVAL, ENOSYS, EPERM
+"""Threads begin and end: clone(2), clone3(2), exit(2), exit_group(2), set_tid_address(2), arch_prctl(2)."""
+from errno import E2BIG, EAGAIN, EBADF, EINVAL, ENOSYS, EPERM
 
 import pytest
 
@@ -68,9 +68,44 @@ def test_clone_with_a_thread_pointer_of_the_kernels(sys):
     assert sys.clone(GLIBC, STACK, PTID, CTID, 1 << 63) == -EPERM
 
 
-def test_clone3_is_refused_and_fork_is_not_there_where_the_engine_has_one_process(machine, sys):
-    assert sys.clone3(DATA, 88) == -ENOSYS
-    assert machine.kernel.unserved == {}, "refused on purpose"
+def clone_args(machine, **fields) -> int:
+    """The address of a struct clone_args."""
+    names = ("flags", "pidfd", "child_tid", "parent_tid", "exit_signal", "stack", "stack_size", "tls", "set_tid",
+             "set_tid_size", "cgroup", "unknown")
+    machine.mm.write(DATA, b"".join(fields.get(name, 0).to_bytes(8, "little") for name in names))
+    return DATA
+
+
+THREAD = dict(flags=GLIBC, stack=STACK - 4096, stack_size=4096, parent_tid=PTID, child_tid=CTID, tls=TLS)
+
+
+@pytest.mark.parametrize("size", [64, 80, 88, 96])
+def test_clone3_starts_a_thread_whatever_the_size_of_its_struct(machine, sys, size):
+    tid = sys.clone3(clone_args(machine, **THREAD), size)
+    assert tid > 0 and machine.mm.read_u32(PTID) == tid
+    assert machine.process.tasks[tid].vcpu.regs.rsp == STACK
+    assert machine.process.tasks[tid].clear_child_tid == CTID
+
+
+@pytest.mark.parametrize("why, size, fields, errno", [
+    ("too short", 63, {}, EINVAL), ("longer than a page", 4097, {}, E2BIG), ("a field of the future", 96,
+                                                                               {"unknown": 1}, E2BIG),
+    ("numbers without a count", 88, {"set_tid": PTID}, EINVAL), ("a count without numbers", 88, {"set_tid_size": 1},
+                                                                  EINVAL),
+    ("no such signal", 88, {"exit_signal": 65}, EINVAL), ("a signal in the flags", 88, {"flags": 17}, EINVAL),
+    ("a thread with an exit signal", 88, {**THREAD, "exit_signal": 17}, EINVAL),
+    ("an unknown flag", 88, {"flags": 1 << 34}, EINVAL), ("half a stack", 88, {"stack": STACK}, EINVAL),
+    ("the other half", 88, {"stack_size": 4096}, EINVAL), ("handlers shared and cleared", 88,
+                                                           {"flags": 0x1_0000_0900}, EINVAL),
+    ("a cgroup", 88, {"flags": 1 << 33}, EBADF), ("a cgroup in a short struct", 80, {"flags": 1 << 33}, EINVAL),
+    ("pidfd and tid in one word", 88, {"flags": 0x10_1000, "pidfd": PTID, "parent_tid": PTID}, EINVAL),
+    ("a number of its own", 88, {"set_tid": STACK, "set_tid_size": 1}, EINVAL),
+])
+def test_clone3_refuses(machine, sys, why, size, fields, errno):
+    assert sys.clone3(clone_args(machine, **fields), size) == -errno, why
+
+
+def test_fork_is_not_there_where_the_engine_has_one_process(machine, sys):
     for name in ("fork", "vfork"):
         assert getattr(sys, name)() == -ENOSYS
     assert machine.kernel.unserved == {56: 2}
