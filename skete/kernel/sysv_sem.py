@@ -239,7 +239,8 @@ def _set(task, found: Set, values: dict) -> None:
     found.queue.wake()
 
 
-_UNDO = "a process's SEM_UNDO is its own: CLONE_SYSVSEM shares it among threads only"
+_UNDO = "SEM_UNDO belongs to the process, whatever CLONE_SYSVSEM said: it is undone when the process ends, not a "\
+    "thread, and not by unshare"
 
 ROWS = (
     Row(64, semget, (I32, I32, I32)),

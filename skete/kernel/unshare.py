@@ -41,6 +41,7 @@ def setns(task, fd: int, kind: int) -> int:
 
 
 ROWS = (
-    Row(272, unshare, (U64,), "namespaces: EPERM; files and file system of a process with threads: EINVAL"),
+    Row(272, unshare, (U64,), "namespaces: EPERM; of a process with threads, CLONE_FILES and CLONE_FS: EINVAL, where Linux gives the "
+                               "calling thread its own; CLONE_SYSVSEM is taken and changes nothing: see semop"),
     Row(308, setns, (FD, I32), "EINVAL: there are no namespaces to enter", refused=True),
 )

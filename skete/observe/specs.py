@@ -83,6 +83,13 @@ wait4 pid status wait >rusage
 kill pid sig
 uname >uname
 shmdt ptr
+semget x32 d x32
+semop d ptr lu
+semctl d d x32 ptr
+msgget x32 x32
+msgsnd d ptr lu x32
+msgrcv d ptr lu ld x32
+msgctl d x32 ptr
 fcntl fd =F fcntlarg -> fcntl
 flock fd |LOCK
 fsync fd
