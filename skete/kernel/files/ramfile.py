@@ -67,6 +67,8 @@ class RamInode:
     def chown(self, uid: int, gid: int) -> None:
         if uid not in (-1, self.uid) or gid not in (-1, self.gid):
             raise OSError(EPERM, "takes CAP_CHOWN")
+        if self.children is None:       # chown(2): whoever calls it, and even where nothing changes
+            self.mode &= ~(0o6000 if self.mode & 0o010 else 0o4000)
         self.changed(False)
 
     def utime(self, times: tuple | None) -> None:

@@ -214,10 +214,12 @@ class RamDirectory(Directory):
             raise OSError(EXDEV, "another mount")
         moved = self.find(name)
         there = other.inode.children.get(new)
+        if there is not None and flags & RENAME_NOREPLACE:
+            raise OSError(EEXIST, "is there")
+        if there is None and flags & RENAME_EXCHANGE:
+            raise OSError(ENOENT, new.decode(errors="replace"))
         _not_below(moved, other.inode)
         if flags & RENAME_EXCHANGE:
-            if there is None:
-                raise OSError(ENOENT, new.decode(errors="replace"))
             _not_below(there, self.inode)
             if there is moved:
                 return
@@ -225,8 +227,6 @@ class RamDirectory(Directory):
             self._take(name), other._take(new)
             self._add(name, there), other._add(new, moved)
             return
-        if there is not None and flags & RENAME_NOREPLACE:
-            raise OSError(EEXIST, "is there")
         if there is moved:
             return
         if there is not None:

@@ -1,10 +1,11 @@
 """Files in memory: limits, accounting, tmpfs mounts and tar images, beside what tests/guests/shm.c compares."""
 import os
 import tarfile
-from errno import EROFS, ENOSPC
+from errno import EEXIST, EINVAL, ENOENT, ENOSPC, EROFS
 
 import pytest
 
+from skete.abi.fcntl import AT_FDCWD, RENAME_EXCHANGE, RENAME_NOREPLACE
 from skete.kernel.files import FdTable, Fs, Mount, Namespace
 from tests.skete.kernel.fake import FakeEngine, Machine
 from tests.skete.kernel.files.guest import BUFFER, BUFFER_SIZE, Guest
@@ -108,4 +109,18 @@ def test_frames_come_back_when_the_last_mapping_goes():
     assert guest.mm.read(addr + 100, 4) == b"kept" and kernel.frames.used > before
     guest.munmap(addr, 1 << 16)
     assert kernel.frames.used == before
+    guest.close()
+
+
+def test_rename_and_chown_say_and_do_what_linux_does(descriptors):
+    guest = Mounted(Mount.parse_tmpfs("/t"))
+    guest.mkdir("/t/a", 0o755)
+    guest.mkdir("/t/a/b", 0o755)
+    # What is there comes before what would be moved into itself.
+    assert guest.raw("renameat2", AT_FDCWD, "/t/a", AT_FDCWD, "/t/a/b", RENAME_NOREPLACE) == -EEXIST
+    assert guest.raw("renameat2", AT_FDCWD, "/t/a", AT_FDCWD, "/t/a/c", RENAME_EXCHANGE) == -ENOENT
+    assert guest.raw("rename", "/t/a", "/t/a/b") == -EINVAL
+    assert guest.raw("mknod", "/t/f", 0o104755, 0) == 0
+    guest.chown("/t/f", -1, -1)
+    assert guest.stat("/t/f").mode == 0o100755
     guest.close()
