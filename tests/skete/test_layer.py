@@ -147,3 +147,13 @@ def test_two_machines_cannot_have_one_layer(folder, layer, guests, skete):
     finally:
         held.links.close()
         held.close()
+
+
+def test_what_is_open_and_mapped_goes_on_with_the_copy(guests, tmp_path, engine_name, skete):
+    below = tmp_path / "only"
+    below.mkdir()
+    (below / "old").write_bytes(b"from the host\n" * 300)
+    done = skete("run", "--engine", engine_name, "--timeout", "60", "--mount", f"{below}:/work:cow", "--cwd", "/work",
+                 guests("one_file"), timeout=90)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (below / "old").read_bytes() == b"from the host\n" * 300

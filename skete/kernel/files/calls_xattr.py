@@ -47,7 +47,9 @@ def _by_fd(task, fd: int, act, changes: bool = False):
     if changes and file.readonly:
         raise OSError(EROFS, "mounted read-only")
     if file.host_fd < 0:
-        raise OSError(EOPNOTSUPP, "no host file")
+        if not hasattr(file, "directory"):
+            raise OSError(EOPNOTSUPP, "no host file")
+        return act(file.directory.xattr_path(b".", changes))
     if not hasattr(file, "mount") and not hasattr(file, "directory"):
         raise OSError(EBADF if file.poll_fd < 0 else EOPNOTSUPP, "no file of a mount")
     if changes and hasattr(file, "change"):

@@ -141,12 +141,12 @@ class Cow(Mount):
         self._nameless(file)
 
     def _nameless(self, file) -> None:
-        from skete.kernel.files.layer import copy_data, quietly, temporary
+        from skete.kernel.files.layer import copy_data, open_below, quietly, temporary
         fd, name = self.layer.fd, temporary()
         with quietly(fd):
             target = os.open(name, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600, dir_fd=fd)
             try:
-                source = os.open(b"/proc/self/fd/%d" % file.host_fd, os.O_RDONLY | os.O_CLOEXEC)
+                source = open_below(b"/proc/self/fd/%d" % file.host_fd, os.O_RDONLY | os.O_CLOEXEC, -1)
                 try:
                     copy_data(source, target)
                     os.fchmod(target, os.fstat(source).st_mode & 0o7777)

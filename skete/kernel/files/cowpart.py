@@ -7,7 +7,7 @@ from functools import partial
 from skete.abi.stat import DT_DIR
 from skete.kernel.files.cowfile import CowFile, CowPath
 from skete.kernel.files.hostdir import HostDirectory
-from skete.kernel.files.layer import OPAQUE, quietly
+from skete.kernel.files.layer import OPAQUE, open_below, quietly
 
 __all__ = ["Below", "Part", "dup_part", "enter_part", "entries_of", "opaque", "sweep"]
 
@@ -25,6 +25,9 @@ class Below(Part):
     file_type, path_type = partial(CowFile, below=True), partial(CowPath, below=True)
     is_below = True
 
+    def _host_open(self, name: bytes, flags: int) -> int:
+        return open_below(name, flags, self.fd)
+
 
 def dup_part(part: Part) -> Part:
     return type(part)(part.mount, part.path, os.dup(part.fd), True)
@@ -36,13 +39,14 @@ def enter_part(part: Part, name: bytes) -> Part:
 
 
 def _readable(part: Part) -> int:
+    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
     try:
-        return os.open(b".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=part.fd)
+        return open_below(b".", flags, part.fd) if type(part) is Below else os.open(b".", flags, dir_fd=part.fd)
     except PermissionError:
         if type(part) is Below:
             raise
         with quietly(part.fd):
-            return os.open(b".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=part.fd)
+            return os.open(b".", flags, dir_fd=part.fd)
 
 
 def entries_of(part: Part):

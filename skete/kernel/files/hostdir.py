@@ -104,8 +104,11 @@ class HostDirectory(Directory):
             raise OSError(EACCES, "a device of the host")    # as on a mount with nodev
         if self.mount.readonly and kind == S_IFREG and flags & (O_ACCMODE | O_TRUNC):
             raise OSError(EROFS, "mounted read-only")
-        host_fd = os.open(name, flags & _PASSED | _ALWAYS, dir_fd=self.fd)
+        host_fd = self._host_open(name, flags & _PASSED | _ALWAYS)
         return self._opened(host_fd, flags, path)
+
+    def _host_open(self, name: bytes, flags: int) -> int:
+        return os.open(name, flags, dir_fd=self.fd)
 
     def _open_path(self, name: bytes, flags: int, path: tuple):
         host_fd = os.open(name, O_PATH | O_NOFOLLOW | O_CLOEXEC | flags & O_DIRECTORY, dir_fd=self.fd)

@@ -20,7 +20,7 @@ from fcntl import LOCK_EX, LOCK_NB, flock
 from skete.abi.stat import S_IFDIR, S_IFIFO, S_IFLNK, S_IFMT, S_IFREG, S_IFSOCK
 
 __all__ = ["LOWER", "META", "OPAQUE", "PREFIX", "Layer", "Links", "copy_attributes", "copy_data", "copy_up",
-           "discard", "exists", "quietly", "temporary"]
+           "discard", "exists", "open_below", "quietly", "temporary"]
 
 PREFIX, META, OPAQUE = b".wh.", b".wh..wh.", b".wh..wh..opq"
 LINKS, LOWER, _TEMPORARY = b".wh..wh.plnk", b".wh..wh.lower", b".wh..wh.tmp-"
@@ -222,9 +222,19 @@ def copy_up(below_fd: int, name: bytes, st, folder_fd: int, whole: bool, kept=No
             raise
 
 
+def open_below(name: bytes, flags: int, below_fd: int) -> int:
+    """Open something of the folder below: without a trace in its access time, where it is ours or we are root."""
+    if not flags & os.O_PATH:
+        try:
+            return os.open(name, flags | os.O_NOATIME, dir_fd=below_fd)
+        except PermissionError:
+            pass
+    return os.open(name, flags, dir_fd=below_fd)
+
+
 def _same(below_fd: int, name: bytes, st, flags: int) -> int:
     """Open what has been looked at. ENOENT where somebody on the host has put something else there."""
-    fd = os.open(name, flags, dir_fd=below_fd)
+    fd = open_below(name, flags, below_fd)
     now = os.fstat(fd)
     if (now.st_dev, now.st_ino) != (st.st_dev, st.st_ino):
         os.close(fd)
