@@ -20,10 +20,10 @@ import threading
 import time
 from pathlib import Path
 
-from steps import command, step
+from steps import command, progress, step
+from steps.progress import Progress
 from steps.step import Failure
 
-TELL_FIRST_S, TELL_EVERY_S = 5.0, 60.0      # how often a line says that a guest is still running
 GRACE_S = 15        # for the monitor to end a guest whose time is over, and to write its result
 MONITOR_FAILED = 125
 
@@ -77,14 +77,13 @@ def start(run: dict, words: list[str], environment: dict[str, str]) -> tuple[sub
     return child, ours
 
 
-def wait(child: subprocess.Popen, timeout: float, tell) -> int:
-    """Wait for the command's end; return its status as a shell gives it, 124 when it had to be killed.
-
-    Meanwhile call `tell(seconds)`, ever more rarely: several may run at once, and each has lines of its own.
-    """
-    begun, pause = time.monotonic(), TELL_FIRST_S
+def wait(child: subprocess.Popen, timeout: float, told: Progress) -> int:
+    """Wait for the command's end; return its status as a shell gives it, 124 when it had to be killed. Meanwhile tell of
+    its progress."""
+    begun = time.monotonic()
     while True:
         left = begun + timeout - time.monotonic()
+        pause = told.pause
         try:
             status = child.wait(max(0, min(pause, left)))
         except subprocess.TimeoutExpired:
@@ -92,19 +91,9 @@ def wait(child: subprocess.Popen, timeout: float, tell) -> int:
                 child.kill()
                 child.wait()
                 return 124
-            tell(time.monotonic() - begun)
-            pause = min(2 * pause, TELL_EVERY_S)
+            told.tell(time.monotonic() - begun)
             continue
         return status if status >= 0 else 128 - status
-
-
-def last_line(output: Path) -> str:
-    """Return the last line that the guest has written so far, as much as fits beside the rest, or nothing."""
-    with open(output, "rb") as f:
-        f.seek(max(0, output.stat().st_size - 400))
-        lines = f.read().decode(errors="replace").split("\n")
-    text = next((line.strip() for line in reversed(lines) if line.strip()), "")
-    return "".join(c if c.isprintable() else "?" for c in text)[:60]
 
 
 def native_result(run: dict, status: int, wall_s: float) -> dict:
@@ -133,10 +122,7 @@ def main(arguments: list[str]) -> None:
     # The build's own PYTHONPATH is none of the monitor's business.
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
     with step.result(output) as unfinished, step.result(result) as words:
-        def tell(seconds: float) -> None:
-            last = last_line(unfinished)
-            print(f"         {run['label']}: running for {seconds:.0f} s{f', last: {last}' if last else ''}", flush=True)
-
+        told = Progress(run["label"], unfinished, progress.live() and not step.verbose())
         line = command.guest({**run, "program": os.path.abspath(run["program"])} if native else run, words)
         begun = time.monotonic()
         child, ours = start(run, line, environment)
@@ -145,8 +131,9 @@ def main(arguments: list[str]) -> None:
             reader = threading.Thread(target=copy, args=(ours, targets))
             reader.start()
             try:
-                status = wait(child, run["timeout"] + (0 if native else GRACE_S), tell)
+                status = wait(child, run["timeout"] + (0 if native else GRACE_S), told)
             finally:
+                told.clear()
                 if child.poll() is None:
                     child.terminate()
                 reader.join(GRACE_S)

@@ -13,7 +13,7 @@ import SCons.Script.Main
 import SCons.Util
 from SCons.Script import Action, GetBuildFailures, GetOption
 
-from steps import step
+from steps import progress, step
 from steps.table import show
 from verbs.options import BUILD, TOP
 
@@ -73,7 +73,8 @@ def _said(env, command, word: str):
 def _print(line: str, target, source, env) -> None:
     _done.append(target)
     if line:
-        sys.stdout.write(line + "\n")
+        # On a terminal a run's line of progress may be in its place.
+        sys.stdout.write(f"{progress.CLEAR if progress.live() else ''}{line}\n")
         sys.stdout.flush()
 
 
