@@ -5,8 +5,10 @@ fails with the first difference when the result is wrong.
 """
 from __future__ import annotations
 
+import hashlib
 import itertools
 import json
+import os
 import re
 import signal
 import subprocess
@@ -70,6 +72,8 @@ def objection(expect: dict, output: Path, result: Path) -> str | None:
     match expect["kind"]:
         case "golden":
             return difference(Path(expect["file"]).read_bytes(), printed, expect["file"])
+        case "native":
+            return natively(expect, printed, said)
         case "pattern":
             if not re.search(expect["pattern"], printed.decode(errors="replace"), re.MULTILINE):
                 return f"its output has no /{expect['pattern']}/; its last words:{last_words(printed)}"
@@ -79,6 +83,42 @@ def objection(expect: dict, output: Path, result: Path) -> str | None:
             if done.returncode:
                 return f"{expect['program']} says no (status {done.returncode}):{last_words(done.stdout)}"
     return None
+
+
+def natively(expect: dict, printed: bytes, said: dict) -> str | None:
+    """Return in what a run differs from the one without a monitor, or None."""
+    native = json.loads(Path(expect["result"]).read_text())
+    before = Path(expect["output"]).read_bytes()
+    if not re.search(expect["pattern"], before.decode(errors="replace"), re.MULTILINE):
+        return f"natively its output has no /{expect['pattern']}/; its last words:{last_words(before)}"
+    if native["exit_status"] != said["exit_status"]:
+        return f"natively it {ending(native['status'])}"
+    if why := difference(before, printed, expect["output"]):
+        return why
+    folders = [Path(folder) for folder in expect["folders"] if folder]
+    trees = [tree(folder) for folder in folders]
+    for name in sorted(trees[0].keys() | trees[1].keys()) if trees else ():
+        there, here = trees[0].get(name), trees[1].get(name)
+        if there != here:
+            return f"{folders[1] / name} is {here or 'missing'}; natively {folders[0] / name} is {there or 'missing'}"
+    return None
+
+
+def tree(folder: Path) -> dict[str, str]:
+    """Return what is in a folder: the path of each file below it, and its kind, mode and contents in one word."""
+    found = {}
+    for path in folder.rglob("*"):
+        mode = path.lstat().st_mode
+        if path.is_symlink():
+            what = f"a link to {os.readlink(path)}"
+        elif path.is_dir():
+            what = "a folder"
+        elif path.is_file():
+            what = f"a file of {path.stat().st_size} bytes, SHA-256 {hashlib.sha256(path.read_bytes()).hexdigest()[:16]}"
+        else:
+            what = "neither file, folder nor link"
+        found[str(path.relative_to(folder))] = f"{what}, mode {mode & 0o7777:o}"
+    return found
 
 
 #: what a benchmark says of itself, in the words of NPB's reports (TR NAS-95-020): key in the verdict -> its line

@@ -6,11 +6,13 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from SCons.Script import Dir, File, Flatten, Value
+from SCons.Script import Copy, Dir, File, Flatten, Value
 
 from steps import command
+from verbs import source
 from verbs.libc import step
 from verbs.options import BUILD, OPT, TOP, refuse
+from verbs.source import Built, Missing
 
 NEWLIB = "/usr/include/newlib"
 NEWLIB_FLAGS = '-nostdinc -isystem $NEWLIB -isystem "$$(gcc -print-file-name=include)" -D__DYNAMIC_REENT__'
@@ -27,6 +29,12 @@ class Checker:
     """An expectation: this Python program, given the output and the result, says yes."""
     program: str
     arguments: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Native:
+    """An expectation: what the same program does without a monitor, which is to print something."""
+    expression: str
 
 
 @dataclass(frozen=True)
@@ -51,8 +59,10 @@ class Run:
 def give(env) -> None:
     """Give `env`, which a SConscript will import, the verbs that it may use."""
     env["NEWLIB"] = NEWLIB
+    source.give(env)
     env.AddMethod(_app, "App")
     env.AddMethod(lambda env, expression: Pattern(expression), "Pattern")
+    env.AddMethod(lambda env, expression: Native(expression), "Native")
     env.AddMethod(lambda env, program, *words: Checker(program, words), "Checker")
     env.AddMethod(lambda env, target, sources, command: Generated(target, Flatten([sources]), command), "Generate")
 
@@ -79,8 +89,14 @@ def _app(env, name: str, sources, /, **given) -> None:
         print(f"skete: {why}: left out")
         return
     made = [g.target for g in want["generate"]]
-    for path in [*Flatten([sources]), *want["newlib"], *want["files"], *filter(None, [want["stdin"]])]:
-        if path not in made and not (TOP / path[1:] if path.startswith("#") else env["WHERE"] / path).is_file():
+    given = [*Flatten([sources]), *want["newlib"], *want["files"], *filter(None, [want["stdin"]])]
+    for missing in [one for one in given if isinstance(one, Missing)]:
+        if not env["SEVERAL"]:
+            refuse(f"{where}: {missing.why}")
+        print(f"skete: {where}: left out: {missing.why}")
+        return
+    for path in given:
+        if not isinstance(path, Built) and path not in made and not (TOP / path[1:] if path.startswith("#") else env["WHERE"] / path).is_file():
             refuse(f"{where}: there is no file {path} in {env['WHERE']}")
     opt = want["opt"] if env["opt"] == "default" else env["opt"]
     if opt not in OPT:
@@ -90,7 +106,10 @@ def _app(env, name: str, sources, /, **given) -> None:
     folder = f"{BUILD}/apps/{env['TOOLCHAIN'].name}/{env['APP']}/{variant}"
     label = env["TITLE"] if name == os.path.basename(env["TITLE"]) else f"{env['TITLE']}:{name}"
     env = env.Clone(LABEL=label, OUT=folder, NAME=name)
-    program = _program(env, Flatten([sources]), want, opt)
+    if isinstance(sources, Built):
+        program = env.Command(f"#{folder}/{name}", sources.node, env.Said(Copy("$TARGET", "$SOURCE"), "link"))
+    else:
+        program = _program(env, Flatten([sources]), want, opt)
     toolchain = env["TOOLCHAIN"]
     check = step(env, f"#{folder}/{name}.elf.json", program,
                  f"$STEP.elfcheck $SOURCE $TARGET {toolchain.recipe.name} {toolchain.version} "
@@ -176,7 +195,8 @@ def _verdict(env, program, check, want: dict) -> tuple[object, dict]:
     timeout = int(env["timeout"] or want["timeout"])
     fill = lambda text: env.subst(str(text))    # noqa: E731
     made = [g.target for g in want["generate"]]
-    files = [File(f"#{out}/{path}" if path in made else path) for path in want["files"]]
+    files = [path.node if isinstance(path, Built) else File(f"#{out}/{path}" if path in made else path)
+             for path in want["files"]]
     stdin = File(want["stdin"]) if want["stdin"] else None
     run = {
         "label": env["LABEL"], "program": path_of(program[0]), "args": [fill(word) for word in want["args"]],
@@ -196,7 +216,10 @@ def _verdict(env, program, check, want: dict) -> tuple[object, dict]:
     ran = step(env, [f"#{place}/{name}.out", f"#{place}/{name}.result.json"],
                [described, program, check, *files, *([stdin] if stdin else []), *_monitor(env)],
                "$STEP.run $SOURCE $TARGETS", "command")
-    expect, needs = _expectation(env, want)
+    if isinstance(want["expect"], Native):
+        expect, needs = _native(env, run, [program, check, *files, *([stdin] if stdin else [])], want["expect"])
+    else:
+        expect, needs = _expectation(env, want)
     judged = _spec(env, f"#{place}/{name}.expect.json", {
         **expect, "status": want["expect"] if expect["kind"] == "status" else want["status"], "about": about,
     })
@@ -206,6 +229,28 @@ def _verdict(env, program, check, want: dict) -> tuple[object, dict]:
     env.NoCache(ran, verdict)
     env.Clean(ran, f"#{place}/{name}.work")
     return verdict[0], about
+
+
+def _native(env, run: dict, sources: list, expect: Native) -> tuple[dict, list]:
+    """Declare the same run without a monitor, in a folder of its own. Return as _expectation does."""
+    if run["engine"] == "native":
+        return {"kind": "pattern", "pattern": expect.expression}, []
+    out, name = env["OUT"], env["NAME"]
+    place = f"{out}/native"
+    native = {**run, "engine": "native", "workdir": run["workdir"] and f"{place}/{name}.work",
+              "label": f"{run['label']}, natively"}
+    targets = [f"#{place}/{name}.out", f"#{place}/{name}.result.json"]
+    if not File(targets[0]).has_builder():
+        env = env.Clone(LABEL=env["LABEL"], RUN_DETAILS="natively, to compare with")
+        ran = step(env, targets, [_spec(env, f"#{place}/{name}.run.json", native), *sources], "$STEP.run $SOURCE $TARGETS",
+                   "command")
+        if env["run"] == "again":
+            env.AlwaysBuild(ran)
+        env.NoCache(ran)
+        env.Clean(ran, f"#{place}/{name}.work")
+    nodes = [File(target) for target in targets]
+    return {"kind": "native", "pattern": expect.expression, "output": path_of(nodes[0]), "result": path_of(nodes[1]),
+            "folders": [native["workdir"], run["workdir"]]}, nodes
 
 
 def _expectation(env, want: dict) -> tuple[dict, list]:
@@ -224,7 +269,8 @@ def _expectation(env, want: dict) -> tuple[dict, list]:
             if not node.exists():
                 refuse(f"{env['LABEL']}: there is no file {env.subst(path)} in {env['WHERE']} to compare with")
             return {"kind": "golden", "file": path_of(node)}, [node]
-    refuse(f"{env['LABEL']}: expect={want['expect']!r} is no status, file, env.Pattern(...) or env.Checker(...)")
+    refuse(f"{env['LABEL']}: expect={want['expect']!r} is no status, file, env.Pattern(...), "
+           "env.Native(...) or env.Checker(...)")
 
 
 def _monitor(env) -> list:

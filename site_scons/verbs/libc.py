@@ -65,18 +65,9 @@ def declare(env, libc: str = "", direct: bool = False) -> Toolchain:
                     VERSION=version, FETCHFLAGS="--offline" if env["offline"] else "", JOBS=jobs())
     name = f"{recipe.name}-{version}"
     variant = f"{name}-{env['arch']}" + ("-direct" if direct else "")
-    compiler = File(f"#{BUILD}/compiler.txt")
-    if not compiler.has_builder():      # each libc wants it
-        step(env, compiler, [_gcc()], "$STEP.compiler $TARGET")
-    download, source = File(f"#{BUILD}/downloads/{release.filename}"), File(f"#{BUILD}/source/{name}.tar")
-    if not source.has_builder():        # of the other variant, too
-        download, = env.Command(
-            download, Value(f"{release.sha256} {' '.join(release.sources)}"),
-            env.Said("$( $PYTHON -P $) -m fetch $RECIPE --version $VERSION --output $TARGET $( $FETCHFLAGS $)", "fetch"))
-        step(env, source,
-             [download, f"#{recipe.patches}/series", *(f"#{patch.relative_to(TOP)}" for patch, _ in patches),
-              Value(os.environ.get("SOURCE_DATE_EPOCH", ""))],
-             f"$STEP.patch $SOURCE ${{SOURCES[1]}} $TARGET --folder {name}-skete", "archive")
+    compiler = compiler_node(env)
+    download = download_node(env, recipe, release)
+    source = patched_node(env, recipe, name, download, patches)
     built = step(
         env, f"#{BUILD}/libc/{variant}.tar",
         [source, compiler, Value(_text(how.steps, how.environment, how.direct, how.provides, how.licences))],
@@ -89,14 +80,45 @@ def declare(env, libc: str = "", direct: bool = False) -> Toolchain:
         "archive", "plan")
     folder = f"{BUILD}/sysroot/{variant}"
     stamp = step(env, f"#{folder}/.complete", [sysroot], "$STEP.unpack $SOURCE $TARGET", "archive")
-    env.NoClean(download)
-    env.Precious(download)
-    env.NoCache(download, compiler, stamp)
+    env.NoCache(stamp)
     env.Clean(stamp, f"#{folder}")
     env.Clean(built, f"#{BUILD}/libc/{variant}.log")
     wrapper = how.macros.get("wrapper", "skete-gcc")
     return Toolchain(recipe, version, variant, source, sysroot, stamp, f"{folder}/bin/{wrapper}",
                      tuple(how.lacks))
+
+
+def compiler_node(env):
+    """Declare the probe of the C compiler; return its node."""
+    compiler = File(f"#{BUILD}/compiler.txt")
+    if not compiler.has_builder():      # each libc wants it
+        step(env, compiler, [_gcc()], "$STEP.compiler $TARGET")
+        env.NoCache(compiler)
+    return compiler
+
+
+def download_node(env, recipe, release):
+    """Declare the fetching of a release, with $RECIPE, $VERSION and $FETCHFLAGS; return the archive's node."""
+    download = File(f"#{BUILD}/downloads/{release.filename}")
+    if not download.has_builder():      # of another variant, too
+        env.Command(download, Value(f"{release.sha256} {' '.join(release.sources)}"),
+                    env.Said("$( $PYTHON -P $) -m fetch $RECIPE --version $VERSION --output $TARGET $( $FETCHFLAGS $)",
+                             "fetch"))
+        env.NoClean(download)
+        env.Precious(download)
+        env.NoCache(download)
+    return download
+
+
+def patched_node(env, recipe, name: str, download, patches):
+    """Declare the patching of an archive; return the node of the new one, whose members are below `name`-skete."""
+    source = File(f"#{BUILD}/source/{name}.tar")
+    if not source.has_builder():
+        step(env, source,
+             [download, f"#{recipe.patches}/series", *(f"#{patch.relative_to(TOP)}" for patch, _ in patches),
+              Value(os.environ.get("SOURCE_DATE_EPOCH", ""))],
+             f"$STEP.patch $SOURCE ${{SOURCES[1]}} $TARGET --folder {name}-skete", "archive")
+    return source
 
 
 def _declare_host(env, recipe, version: str) -> Toolchain:

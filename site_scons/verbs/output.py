@@ -24,6 +24,7 @@ WORDS = {
     "fetch": "FETCH  $TARGET",
     "patch": "PATCH  $TARGET",
     "libc": "LIBC   $TARGET (configure and make, $JOBS at a time)",
+    "program": "BUILD  ${TARGET.dir}",
     "sysroot": "PACK   $TARGET",
     "unpack": "UNPACK ${TARGET.dir}",
     "compile": "CC     $SOURCE",

@@ -14,6 +14,7 @@ from SCons.Script import COMMAND_LINE_TARGETS, GetOption
 
 from steps.plan import plan
 from verbs import libc
+from verbs.source import unfetched
 from verbs.options import BUILD, TOP, refuse
 
 #: libcs that tests are about, beside the chosen one
@@ -54,22 +55,20 @@ def _others(env, toolchain) -> tuple[list, dict[str, str]]:
 
     Whether the source can be had decides what there is to build, so it is fetched now, into the download cache.
     """
-    nodes, unfetched = [], {}
+    nodes, lacking = [], {}
     for name in TESTED:
         if name == toolchain.recipe.name or name not in env["RECIPES"] or GetOption("clean") or GetOption("no_exec"):
             continue
         recipe = env["RECIPES"][name]
-        command = [sys.executable, "-P", "-m", "fetch", str(recipe.path), "--version", env[f"{name}_version"], "--quiet",
-                   "--tries", "2", *(["--offline"] if env["offline"] else [])]
-        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, env=env["ENV"], cwd=TOP)
-        if done.returncode:
-            print(f"skete: {name} cannot be had, so its tests are skipped:\n{done.stderr}", file=sys.stderr)
-            unfetched[f"SKETE_NO_{name.upper()}"] = done.stderr.strip()
+        why = unfetched(env, recipe, env[f"{name}_version"])
+        if why:
+            print(f"skete: {name} cannot be had, so its tests are skipped:\n{why}", file=sys.stderr)
+            lacking[f"SKETE_NO_{name.upper()}"] = why
         else:
             nodes.append(libc.declare(env, name).stamp)
     if plan(toolchain.recipe).direct and env["syscalls"] != "direct":
         nodes.append(libc.declare(env, toolchain.recipe.name, direct=True).stamp)
-    return nodes, unfetched
+    return nodes, lacking
 
 
 def _nested(env, apps) -> None:
