@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from SCons.Script import Copy, Dir, File, Flatten, Value
+from SCons.Script import Dir, File, Flatten, Value
 
 from steps import command
 from verbs import source
@@ -54,6 +54,7 @@ class Run:
     verdict: object | None = None
     about: dict = field(default_factory=dict)
     folder: str = ""        # the app= that means it
+    recipe: bool = False    # it is a program from elsewhere, which a recipe builds
 
 
 def give(env) -> None:
@@ -96,7 +97,9 @@ def _app(env, name: str, sources, /, **given) -> None:
         print(f"skete: {where}: left out: {missing.why}")
         return
     for path in given:
-        if not isinstance(path, Built) and path not in made and not (TOP / path[1:] if path.startswith("#") else env["WHERE"] / path).is_file():
+        if isinstance(path, Built) or path in made:
+            continue
+        if not (TOP / path[1:] if path.startswith("#") else env["WHERE"] / path).is_file():
             refuse(f"{where}: there is no file {path} in {env['WHERE']}")
     opt = want["opt"] if env["opt"] == "default" else env["opt"]
     if opt not in OPT:
@@ -107,7 +110,7 @@ def _app(env, name: str, sources, /, **given) -> None:
     label = env["TITLE"] if name == os.path.basename(env["TITLE"]) else f"{env['TITLE']}:{name}"
     env = env.Clone(LABEL=label, OUT=folder, NAME=name)
     if isinstance(sources, Built):
-        program = env.Command(f"#{folder}/{name}", sources.node, env.Said(Copy("$TARGET", "$SOURCE"), "link"))
+        program = env.Command(f"#{folder}/{name}", sources.node, env.Said("cp $SOURCE $TARGET", "copy"))
     else:
         program = _program(env, Flatten([sources]), want, opt)
     toolchain = env["TOOLCHAIN"]
@@ -115,7 +118,7 @@ def _app(env, name: str, sources, /, **given) -> None:
                  f"$STEP.elfcheck $SOURCE $TARGET {toolchain.recipe.name} {toolchain.version} "
                  f"{','.join(toolchain.lacks)}")
     verdict = _verdict(env, program, check, want) if env["run"] != "no" else ()
-    env["APPS"].runs.append(Run(program[0], check[0], *(verdict or (None, {})), env["APP"]))
+    env["APPS"].runs.append(Run(program[0], check[0], *(verdict or (None, {})), env["APP"], isinstance(sources, Built)))
 
 
 def _program(env, sources: list[str], want: dict, opt: str):
@@ -198,6 +201,9 @@ def _verdict(env, program, check, want: dict) -> tuple[object, dict]:
     files = [path.node if isinstance(path, Built) else File(f"#{out}/{path}" if path in made else path)
              for path in want["files"]]
     stdin = File(want["stdin"]) if want["stdin"] else None
+    if isinstance(want["expect"], Native):
+        # Else a native run finds the host's commands, which the guest has not: a shell without PATH has one of its own.
+        want = {**want, "env": {"PATH": ".", **want["env"]}}
     run = {
         "label": env["LABEL"], "program": path_of(program[0]), "args": [fill(word) for word in want["args"]],
         "env": {key: fill(value) for key, value in want["env"].items()},

@@ -30,8 +30,8 @@ class Apps:
 
     @property
     def programs(self) -> list[object]:
-        """The programs and their checks, with nothing run."""
-        return [node for run in self.runs for node in (run.program, run.check)]
+        """The programs of ours and their checks, with nothing run."""
+        return [node for run in self.runs if not run.recipe for node in (run.program, run.check)]
 
     @property
     def targets(self) -> list[object]:

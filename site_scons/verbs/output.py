@@ -41,7 +41,7 @@ WORDS = {
     "test": "TEST   tests",
     "nested": "NESTED $TARGET (QEMU emulates a machine with a hardware KVM)",
 }
-QUIET = ("spec", "index")     # too small to be worth a line
+QUIET = ("spec", "index", "copy")     # too small to be worth a line
 
 _done = []
 

@@ -19,6 +19,8 @@ from verbs.options import BUILD, TOP, refuse
 
 #: libcs that tests are about, beside the chosen one
 TESTED = ("dietlibc",)
+#: programs from elsewhere that are built and verified before the tests; the others take minutes
+VERIFIED = ("lua", "bzip2", "zlib", "dash")
 #: what npb= is about
 NPB = "tests/apps/npb/test_classes.py"
 
@@ -38,7 +40,8 @@ def declare(env, toolchain, apps) -> None:
     # -rs: why a test was skipped is part of the result.
     if env["npb"] == "usual":
         others, more = _others(env, toolchain)
-        needs, words = [toolchain.stamp, *others, *apps.programs], "-rs"
+        verified = [run.verdict for run in apps.runs if run.recipe and run.folder in VERIFIED and run.verdict is not None]
+        needs, words = [toolchain.stamp, *others, *apps.programs, *verified], "-rs"
     else:
         # Each takes its time, so each is named.
         needs, words, more = [toolchain.stamp], f"-rs -v {NPB}", {"SKETE_NPB": env["npb"]}

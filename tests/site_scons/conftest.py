@@ -174,12 +174,16 @@ class Tree:
 
     def publish(self, source: dict[str, str]) -> None:
         """Make a release of the libc from `source`, and have it in the cache already."""
-        data = tarball(source, "tiny-1.0")
+        self.write("toolchain/tiny.toml", RECIPE.replace("SHA256", self.cached(source, "tiny-1.0")))
+
+    def cached(self, source: dict[str, str], folder: str) -> str:
+        """Have a source archive in the cache; return its SHA-256."""
+        data = tarball(source, folder)
         digest = hashlib.sha256(data).hexdigest()
-        cached = self.downloads / "downloads" / f"{digest}-tiny-1.0.tar.gz"
+        cached = self.downloads / "downloads" / f"{digest}-{folder}.tar.gz"
         cached.parent.mkdir(parents=True, exist_ok=True)
         cached.write_bytes(data)
-        self.write("toolchain/tiny.toml", RECIPE.replace("SHA256", digest))
+        return digest
 
     def environment(self, **more: str) -> dict[str, str]:
         return {**os.environ, "SKETE_CACHE": str(self.downloads), "LC_ALL": "C.UTF-8", **more}
