@@ -282,6 +282,8 @@ def children() -> set:
 
 def test_a_large_buffer_is_mapped_here_before_the_host_copies_from_it(tmp_path):
     """Whatever the guest has touched; and what was given back is mapped again. Page faults of ours would show."""
+    if tuple(map(int, os.uname().release.split(".")[:2])) < (5, 14):
+        pytest.skip("the host's madvise has no MADV_POPULATE_READ: Linux 5.14")
     size = 4 << 20
     machine = ProcessEngine()
     guest = mmap.mmap(machine.ram_fd, size)
@@ -294,7 +296,7 @@ def test_a_large_buffer_is_mapped_here_before_the_host_copies_from_it(tmp_path):
             with open(tmp_path / "file", "wb") as file:
                 assert os.writev(file.fileno(), [machine.ram[100:size]]) == size - 100
             faults = resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
-            assert faults < size // 4096 // 16
+            assert faults < 16      # 64 otherwise, one for every 16 pages
             machine.discard(0, size)
             assert not any(machine.ram[0:size:4096])
     finally:
