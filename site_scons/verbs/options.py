@@ -16,7 +16,7 @@ from steps.libc import FOREIGN
 TOP = Path(__file__).resolve().parents[2]
 BUILD = "build"
 MATRIX = "matrix"     # the target of verbs/matrix.py
-EXPERIMENTS = ("ioctl",)    # modules of experiments/, which verbs/experiment.py runs
+EXPERIMENTS = ("ioctl", "npb")    # modules of experiments/, which verbs/experiment.py runs
 
 OPT = {
     "0": ["-O0"], "1": ["-O1"], "2": ["-O2"], "3": ["-O3"], "s": ["-Os"], "fast": ["-Ofast"],
