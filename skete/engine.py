@@ -174,8 +174,9 @@ class Facts:
         """This call has no answer any more."""
         raise NotImplementedError
 
-    def many(self) -> None:
-        """The space is about to have a second thread."""
+    def many(self, told_apart: bool) -> bool:
+        """The space is about to have a second thread. told_apart: the program leaves the FS base to system calls, so that
+        a thread may be known by it. Whether threads go on posting calls."""
         raise NotImplementedError
 
 

@@ -20,6 +20,10 @@ _NUMBERS = (_GETPID, _IOCTL, _GETUID, _GETGID, _GETEUID, _GETEGID, _GETPPID, _GE
 _TRAPPING = frozenset((9, 10, 11, 12, 15, 25, 56, 57, 58, 59, 60, 62, 131, 158, 200, 231, 234, 322, 435))
 
 
+#: the third byte of wrfsbase
+_FROM_A_REGISTER = [bytes((byte,)) for byte in range(0xd0, 0xd8)]
+
+
 class Answers:
     """The facts of every process of a machine.
 
@@ -60,7 +64,7 @@ class Answers:
         """A process is about to have a second thread."""
         facts = process.space.facts
         if facts is not None:
-            facts.many()
+            facts.many(not _sets_fs(process.mm))
             facts.ask(_GETTID)
 
     def no_terminal(self, task, fd: int) -> None:
@@ -70,3 +74,16 @@ class Answers:
         if facts is not None and files.refs == 1 and _IOCTL in self.numbers:
             files.facts = facts
             facts.known(fd, -ENOTTY)
+
+
+def _sets_fs(mm) -> bool:
+    """Whether there is a wrfsbase (F3, a REX perhaps, 0F AE /2) in a program's text: threads that hand their FS base on
+    could be taken for each other."""
+    for vma in mm.vmas:
+        text = bytes(mm.read(vma.start, vma.end - vma.start)) if vma.prot & 4 else b""
+        at = text.find(b"\x0f\xae")
+        while at >= 0:
+            if text[at + 2:at + 3] in _FROM_A_REGISTER and b"\xf3" in text[max(at - 2, 0):at]:
+                return True
+            at = text.find(b"\x0f\xae", at + 1)
+    return False

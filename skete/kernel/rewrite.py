@@ -11,9 +11,10 @@ instructions up to the site, and then to the gate, which answers, or goes on at 
     signal frame, a clone or a cancelled thread shows nothing of us.
 
 Where instructions begin is decided by a decoder, from each of 15 neighbouring bytes some way before the site: one of
-them begins an instruction, as none is longer, so what all have in common is true. Done only where a single thread runs
-in the text, which stands stopped in the call. Text that others stand on too (a forked process, another one that executes
-the same file) is copied first.
+them begins an instruction, as none is longer, so what all have in common is true. The one thread that there is stands
+stopped in the call. Where there are others, they may be about to execute what is replaced: the jump is written with one
+aligned store, or not at all, and only by a thread that has come back from mapping what it needs. Text that others stand
+on too (a forked process, another one that executes the same file) is copied first.
 """
 from __future__ import annotations
 
@@ -33,18 +34,22 @@ _BEFORE, _LONGEST = 160, 15
 _JUMP, _REACH, _TRAMPOLINE, _SIZE = 5, 0x7fff_0000, 64, 4 * PAGE
 _SYSCALL = b"\x0f\x05"
 
-_ALONE = "other threads run"
+#: reasons that may pass: sites that are looked at again
+_LATER = "other threads run, and have yet to see the trampoline"
+#: for good
+_ACROSS = "other threads run, and it lies across two words"
 
 
 class Patches:
     """Of one Mm. sites: {address of a syscall instruction: None where rewritten, else why not}
 
     start, end: of the trampolines in use;  undo: [(address, what was there, what is)]
+    mapper: the thread that has mapped what is to be written to last, while there are others
     """
-    __slots__ = ("sites", "start", "end", "undo")
+    __slots__ = ("sites", "start", "end", "undo", "mapper")
 
     def __init__(self):
-        self.sites, self.start, self.end, self.undo = {}, 0, 0, []
+        self.sites, self.start, self.end, self.undo, self.mapper = {}, 0, 0, [], None
 
     def copy(self) -> "Patches":
         """For a forked process, which has the same text."""
@@ -107,9 +112,9 @@ class Rewriter:
         sites = mm.patches.sites
         site = task.vcpu.rip - len(_SYSCALL)
         before = sites.get(site, "")
-        if before not in ("", _ALONE):      # rewritten, or never to be
+        if before not in ("", _LATER):      # rewritten, or never to be
             return
-        why = _ALONE if len(task.process.tasks) > 1 else self._rewrite(mm, site, task.process.space.facts.gate)
+        why = self._rewrite(mm, site, task)
         if why == before or len(sites) > 10_000:
             return
         sites[site] = why
@@ -120,8 +125,9 @@ class Rewriter:
         else:
             self.left[why] = self.left.get(why, 0) + 1
 
-    def _rewrite(self, mm, site: int, gate: int) -> str | None:
+    def _rewrite(self, mm, site: int, task) -> str | None:
         """Why it is left alone; None when it is not."""
+        gate, alone = task.process.space.facts.gate, len(task.process.tasks) == 1
         vma = mm.vmas.at(site)
         if vma is None or vma.prot != 5 or vma.shared or vma.name[:1] in ("", "[", b"", b"["):
             return "not in the text of a file"
@@ -132,7 +138,13 @@ class Rewriter:
         if type(found) is str:
             return found
         replaced, length, copied = found
+        if not alone and replaced % 8 + _JUMP > 8:
+            return _ACROSS
         patches = mm.patches
+        mapped = patches.start and not any(_shared(mm, mm.vmas.at(address)) for address in (patches.start, site))
+        mapper = patches.mapper
+        if not alone and mapped and mapper not in (None, task) and not mapper.dead:
+            return _LATER
         try:
             if not patches.start:
                 start = mm.place(_SIZE, vma.start)
@@ -147,6 +159,11 @@ class Rewriter:
             _own(mm, mm.vmas.at(site))
         except OSError:
             return "memory is used up"
+        if alone:
+            patches.mapper = None
+        elif not mapped:
+            patches.mapper = task       # when it traps again, it has done so
+            return _LATER
         back = site + len(_SYSCALL)
         code = copied + b"\x48\x8d\x0d" + pack("<i", back - (at + len(copied) + 7))     # lea back(%rip), %rcx
         code += b"\x49\xbb" + pack("<Q", gate) + b"\x41\xff\xe3"                        # mov $gate, %r11; jmp *%r11
@@ -155,7 +172,11 @@ class Rewriter:
         # What is left of a longer instruction behind the jump is never executed.
         jump = b"\xe9" + pack("<i", at - (replaced + _JUMP))
         patches.undo.append((replaced, mm.read(replaced, _JUMP), jump))
-        _store(mm, replaced, jump)
+        if alone:
+            _store(mm, replaced, jump)
+        else:
+            word = replaced & -8
+            _store_word(mm, word, mm.read(word, replaced - word) + jump + mm.read(replaced + _JUMP, word + 3 - replaced))
         return None
 
 
@@ -164,9 +185,20 @@ def _store(mm, address: int, code: bytes) -> None:
     mm.ram[at:at + len(code)] = code
 
 
+def _store_word(mm, address: int, code: bytes) -> None:
+    """Eight bytes, aligned, with one store."""
+    at = address + mm.vmas.at(address).delta
+    mm.ram[at:at + 8].cast("Q")[0] = int.from_bytes(code, "little")
+
+
+def _shared(mm, vma) -> bool:
+    """Whether somebody else stands on the frames of this mapping."""
+    return vma is None or mm.frames.held_twice(vma.start + vma.delta, vma.end - vma.start)
+
+
 def _own(mm, vma) -> None:
     """Nobody else stands on the frames of this private mapping from now on. ENOMEM"""
-    if mm.frames.held_twice(vma.start + vma.delta, vma.end - vma.start):
+    if _shared(mm, vma):
         mm.own(vma)
 
 

@@ -20,7 +20,7 @@ _PAGE = 4096
 
 
 def gate(program: str = "") -> tuple:
-    """(the page of code, the addresses fast_post, fast_posted, fast_rung, fast_seen) of a program that has the gate in
+    """(the page of code, the addresses GATE_PARTS) of a program that has the gate in
     it, or of the gate alone. EngineError where it has to be compiled and cannot be."""
     with open(program or compiled("the gate", "gate", SOURCES, [*FLAGS, "-Wl,-e,fast", SOURCES[0]]), "rb") as file:
         data = file.read()
@@ -30,7 +30,7 @@ def gate(program: str = "") -> tuple:
         if kind == 1 and address <= GATE_BASE < address + size:
             at = offset + GATE_BASE - address
             page = data[at:min(at + _PAGE, offset + size)]
-            return page, struct.unpack_from("<4Q", page, GATE_PARTS - GATE_BASE)
+            return page, struct.unpack_from("<6Q", page, GATE_PARTS - GATE_BASE)
     raise EngineError(f"{program}: has no gate; delete it, it is compiled again")
 
 

@@ -4,10 +4,13 @@ The guest can write there too. It would deceive nobody but itself: what is count
 """
 from __future__ import annotations
 
+from struct import iter_unpack
+
 from skete.engine import Facts as Contract
 from skete.engines.gate.layout import (
     FACT_COUNTS, FACT_DESCRIPTOR, FACT_END, FACT_FD_COUNT, FACT_FD_NUMBERS, FACT_FDS, FACT_KINDS, FACT_MANY,
-    FACT_NUMBERS, FACT_POLLED, FACT_POST, FACT_SLOT, FACT_VALUE, FACT_VALUES, GATE_BASE)
+    FACT_NUMBERS, FACT_POST, FACT_SLOT, FACT_TABLE, FACT_TABLE_END, FACT_TABLE_ENTRIES, FACT_TABLE_SHIFT, FACT_THREADS,
+    FACT_VALUE, FACT_VALUES, FACTS_BASE, GATE_BASE)
 
 __all__ = ["Facts"]
 
@@ -15,15 +18,24 @@ __all__ = ["Facts"]
 _NOWHERE = [0] * (FACT_END // 8)
 
 
+def _fsgsbase() -> bool:
+    """Whether programs may execute rdfsbase: HWCAP2_FSGSBASE in AT_HWCAP2, Linux 5.9."""
+    with open("/proc/self/auxv", "rb") as file:
+        words = file.read()
+    return any(kind == 26 and value & 2 for kind, value in iter_unpack("<QQ", words))
+
+
+
 class Facts(Contract):
     """Every change is one aligned store of 8 bytes, so a thread that is in the gate sees the old or the new."""
-    __slots__ = ("engine", "words", "_descriptor")
+    __slots__ = ("engine", "words", "_table", "_descriptor")
     gate = GATE_BASE
     numbers = FACT_NUMBERS
 
     def __init__(self, engine, memory):
         self.engine = engine
         self.words = memory[:FACT_END].cast("Q")
+        self._table = memory[FACT_TABLE:FACT_TABLE_END].cast("Q") if len(memory) >= FACT_TABLE_END else None
         self._descriptor = -1           # the number of the call that depends on a descriptor
 
     def answer(self, nr: int, value: int) -> None:
@@ -50,21 +62,27 @@ class Facts(Contract):
     def ask(self, nr: int) -> None:
         self.words[FACT_KINDS // 8 + nr] = FACT_POST
 
-    @property
-    def polled(self) -> bool:
-        """Whether the monitor looks at the slot."""
-        return self.words[FACT_POLLED // 8] != 0
-
-    @polled.setter
-    def polled(self, polled: bool) -> None:
-        self.words[FACT_POLLED // 8] = polled
-
     def thread(self, vcpu, alone: bool) -> None:
-        """The space has a new thread. Calls are posted while there is but one: the gate does not know who comes to it."""
+        """The space has a new thread. Alone, it has all calls that come to the gate; else it is known by its FS base."""
         self.words[FACT_SLOT // 8] = vcpu.address if alone else 0
 
-    def many(self) -> None:
+    def many(self, told_apart: bool) -> bool:
         self.words[FACT_MANY // 8] = 1
+        known = told_apart and self._table is not None and _fsgsbase()
+        if known:
+            self.words[FACT_THREADS // 8] = FACTS_BASE + FACT_TABLE
+        return known
+
+    def base(self, vcpu, before: int, now: int) -> None:
+        """A thread has another FS base; 0: none. One whose place in the table is taken is not known there."""
+        if self._table is None:
+            return
+        for base, slot in ((before, 0), (now, vcpu.address)):
+            at = 2 * ((base >> FACT_TABLE_SHIFT) % FACT_TABLE_ENTRIES)
+            if not base or self._table[at + 1] not in (0, vcpu.address):
+                continue
+            # Whoever looks finds a base with its slot, or none: the thread that this is about does not look now.
+            self._table[at + 1], self._table[at] = slot, base if slot else 0
 
     def close(self) -> None:
         """Add up what was answered, and let go of the memory."""
@@ -81,3 +99,6 @@ class Facts(Contract):
                     answered[nr] = calls + count, errors
         self.words.release()
         self.words = _NOWHERE
+        if self._table is not None:
+            self._table.release()
+            self._table = None

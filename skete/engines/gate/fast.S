@@ -7,8 +7,10 @@
  * the call does with the thread (a signal, clone, execve) finds the thread
  * where it would be without us. It uses no stack, and changes the flags.
  *
- * Where the process has one thread, calls that need no more than their numbers
- * are posted: written into the slot, and counted there. While the monitor
+ * Calls that need no more than their numbers are posted: written into the
+ * thread's slot, and counted there. Where there are more threads than one, the
+ * slot is found by FS, which each has another base of; by nothing else, so a
+ * thread of which that is not known makes its calls with "syscall". While the monitor
  * polls, the answer is waited for in a loop, for a while; else the thread rings
  * at a doorbell of its own, and sleeps. An answer of CALL_TRAP means that more
  * is needed (registers, orders, a signal frame): then the call is made with
@@ -16,14 +18,15 @@
  * place at which a kick found us what to do with it (post.py):
  *
  *   fast_post to fast_posted    nothing is posted yet: made with "syscall" instead
+ *   fast_many to fast_found     so too, but number and return address are in rax
  *   fast_posted to fast_seen    in a call, like in the gate: nothing, or the answer is taken for us
  *   from fast_seen on           all registers are as after the call
  *
  * Constants come from layout.py through -D.
  */
 
-	.hidden fast, fast_post, fast_posted, fast_rung, fast_seen
-	.globl fast, fast_post, fast_posted, fast_rung, fast_seen
+	.hidden fast, fast_post, fast_many, fast_found, fast_posted, fast_rung, fast_seen
+	.globl fast, fast_post, fast_many, fast_found, fast_posted, fast_rung, fast_seen
 	.section .fast, "ax"		/* at GATE_BASE */
 fast:
 	cmp $FACT_NUMBERS, %rax
@@ -62,8 +65,30 @@ fast_post:
 	je 8f
 	mov fact_slot(%rip), %r11
 	test %r11, %r11
+	jnz 3f
+	cmpl $0, fact_threads(%rip)
+	je 8f
+	shl $16, %rcx			/* number and return address, both in rax: a register more */
+fast_many:
+	or %rcx, %rax
+	rdfsbase %r11
+	mov %r11, %rcx
+	shr $FACT_TABLE_SHIFT, %rcx
+	and $FACT_TABLE_ENTRIES - 1, %ecx
+	shl $4, %ecx
+	add fact_threads(%rip), %rcx
+	cmp %r11, (%rcx)
+	jne 1f
+	mov 8(%rcx), %r11
+	jmp 2f
+1:	xor %r11d, %r11d
+2:	mov %rax, %rcx
+	shr $16, %rcx
+	movzwl %ax, %eax
+fast_found:
+	test %r11, %r11
 	jz 8f
-	mov %rax, SLOT_CALL_NR(%r11)
+3:	mov %rax, SLOT_CALL_NR(%r11)
 	mov %rdi, SLOT_CALL_NR+8(%r11)
 	mov %rsi, SLOT_CALL_NR+16(%r11)
 	mov %rdx, SLOT_CALL_NR+24(%r11)
@@ -78,7 +103,7 @@ fast_posted:
 4:	mov SLOT_CALL_REPLY(%r11), %rax
 	cmp $CALL_PENDING, %rax
 	jne 6f
-	cmpl $0, fact_polled(%rip)
+	cmpl $0, SLOT_CALL_POLLED(%r11)
 	je 5f
 	pause
 	dec %edi
@@ -100,5 +125,5 @@ fast_seen:
 8:	lea -2(%rcx), %rcx
 	jmp *%rcx
 	.org GATE_PARTS - GATE_BASE
-	.quad fast_post, fast_posted, fast_rung, fast_seen
+	.quad fast_post, fast_many, fast_found, fast_posted, fast_rung, fast_seen
 	.section .note.GNU-stack, "", @progbits

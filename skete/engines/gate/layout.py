@@ -18,15 +18,16 @@ MAX_SLOTS = 1024
 FACTS_BASE = SLOTS_BASE + SLOT_SIZE * MAX_SLOTS
 RESERVED_END = 0x7000_1000_0000
 
-#: where the addresses of the gate's parts stand: fast_post fast_posted fast_rung fast_seen
+#: where the addresses of the gate's parts stand: fast_post fast_many fast_found fast_posted fast_rung fast_seen
 GATE_PARTS = GATE_BASE + 0x400
 
 # A call that a thread posts at the fast gate, without a trap. A cache line for each side, so that one store of either
-# costs one transfer; and one for what only the gate needs.
+# costs one transfer; one that changes rarely; and one for what only the gate needs.
 SLOT_CALL = 0x1a00                  # how many were posted
 SLOT_CALL_NR = 0x1a08               # then six words
 SLOT_CALL_REPLY = 0x1a40            # the result, or one of CALL_*
-SLOT_CALL_RETURN = 0x1a80           # address behind the "syscall" that was not executed
+SLOT_CALL_POLLED = 0x1a80           # not 0: the monitor looks at this slot by itself, so that nobody need ring
+SLOT_CALL_RETURN = 0x1ac0           # address behind the "syscall" that was not executed
 
 # The facts: arrays of 8-byte words, and single ones. Offsets.
 FACT_NUMBERS = 512                  # system calls that can have one
@@ -38,8 +39,14 @@ FACT_FD_NUMBERS = 64
 FACT_FD_COUNT = 0x3200              # how often that was answered
 FACT_MANY = 0x3208                  # not 0: threads run, counts must be locked
 FACT_SLOT = 0x3210                  # address of the only thread's slot, where calls are posted; 0: there are more threads
-FACT_POLLED = 0x3240                # not 0: the monitor looks at that slot by itself, so that nobody need ring
+FACT_THREADS = 0x3218               # address of the table of threads, where they can be told apart; or 0
 FACT_END = 0x4000
+# Behind them, where the engine has room for it: a table of threads, hashed by their FS base. Entries of two words: FS base,
+# address of the slot.
+FACT_TABLE = 0x4000
+FACT_TABLE_ENTRIES = 1024
+FACT_TABLE_SHIFT = 12               # of an FS base, to its entry: they are some pages from each other
+FACT_TABLE_END = 0x8000
 FACT_NONE, FACT_VALUE, FACT_DESCRIPTOR, FACT_POST = 0, 1, 2, 3
 
 
@@ -54,14 +61,15 @@ RING_NR = 0x5ce7e
 #: 1 ms where it takes 140. The monitor says when it goes to sleep, so this is only for calls that take long
 GATE_SPINS = 20000
 
-SHARED = ("STUB_BASE SLOTS_BASE SLOT_SIZE RESERVED_END SLOT_CALL SLOT_CALL_NR SLOT_CALL_REPLY SLOT_CALL_RETURN "
+SHARED = ("STUB_BASE SLOTS_BASE SLOT_SIZE RESERVED_END SLOT_CALL SLOT_CALL_NR SLOT_CALL_REPLY SLOT_CALL_POLLED "
+          "SLOT_CALL_RETURN FACT_TABLE_ENTRIES FACT_TABLE_SHIFT "
           "CALL_PENDING CALL_TRAP GATE_BASE GATE_PARTS GATE_SPINS RING_NR FACTS_BASE FACT_NUMBERS FACT_VALUES FACT_COUNTS "
           "FACT_FD_NUMBERS FACT_NONE FACT_VALUE FACT_DESCRIPTOR").split()
 
 #: words of the facts that the gate names by themselves: symbols of the linker
 SYMBOLS = {"facts": FACTS_BASE, "fact_fds": FACTS_BASE + FACT_FDS, "fact_fd_count": FACTS_BASE + FACT_FD_COUNT,
            "fact_many": FACTS_BASE + FACT_MANY, "fact_slot": FACTS_BASE + FACT_SLOT,
-           "fact_polled": FACTS_BASE + FACT_POLLED}
+           "fact_threads": FACTS_BASE + FACT_THREADS}
 
 
 def macros() -> list:

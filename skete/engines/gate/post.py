@@ -27,11 +27,12 @@ from time import monotonic_ns
 
 from skete.engine import Syscall
 from skete.engines.gate.layout import (
-    CALL_PENDING, CALL_TRAP, SLOT_CALL, SLOT_CALL_NR, SLOT_CALL_REPLY, SLOT_CALL_RETURN)
+    CALL_PENDING, CALL_TRAP, SLOT_CALL, SLOT_CALL_NR, SLOT_CALL_POLLED, SLOT_CALL_REPLY, SLOT_CALL_RETURN)
 
 __all__ = ["TURN", "Post"]
 
-_CALLS, _NR, _REPLY, _RETURN = SLOT_CALL // 8, SLOT_CALL_NR // 8, SLOT_CALL_REPLY // 8, SLOT_CALL_RETURN // 8
+_CALLS, _NR, _REPLY, _POLLED, _RETURN = (
+    at // 8 for at in (SLOT_CALL, SLOT_CALL_NR, SLOT_CALL_REPLY, SLOT_CALL_POLLED, SLOT_CALL_RETURN))
 _SIX = Struct("<6Q").unpack_from
 _MASK = 0xffff_ffff_ffff_ffff
 
@@ -54,7 +55,7 @@ class Post:
 
     def __init__(self, engine, parts: tuple):
         self.engine = engine
-        self._post_at, self._posted_at, self.rang_at, self._seen_at = parts
+        self._post_at, self._many_at, self._found_at, self._posted_at, self.rang_at, self._seen_at = parts
         self.served = 0
         self.alone = len(os.sched_getaffinity(0)) == 1      # nobody could post while we look
         self.trapping = None            # the vcpu that makes its call again
@@ -92,7 +93,7 @@ class Post:
     def sleep(self) -> None:
         """We are about to sleep: from now on the guest rings. So it does soon if it has posted something just now."""
         if self.polled:
-            self.polled = self._poster.space.facts.polled = False
+            self.polled, self._poster.words[self._poster.at + _POLLED] = False, 0
 
     def looking(self, vcpu) -> bool:
         """Whether we look at this one's slot."""
@@ -121,13 +122,13 @@ class Post:
             return vcpu.resume(result)
         if self._poster is not vcpu and not self.alone:
             if self.polled:
-                self._poster.space.facts.polled = False
+                self._poster.words[self._poster.at + _POLLED] = 0
             self._poster, self._credit, self.polled = vcpu, 0, False
         vcpu.posted = False
         if self._credit <= 0:
             self._answered_ns = monotonic_ns()
         elif not self.polled:
-            vcpu.space.facts.polled = self.polled = True
+            self.polled, vcpu.words[vcpu.at + _POLLED] = True, 1
         vcpu.words[vcpu.at + _REPLY] = result & _MASK
         if vcpu.stopped is not None:
             vcpu.let_go()
@@ -160,7 +161,12 @@ class Post:
         regs = vcpu.regs
         if not self._post_at <= regs.rip < self._seen_at:
             return False
-        regs.rip, before = regs.rcx - 2 & _MASK, regs.rip
+        before = regs.rip
+        if before == self._many_at:
+            regs.rcx >>= 16
+        elif self._many_at < before < self._found_at:
+            regs.rcx, regs.rax = regs.rax >> 16, regs.rax & 0xffff
+        regs.rip = regs.rcx - 2 & _MASK
         if before >= self._posted_at:
             words, at = vcpu.words, vcpu.at
             if words[at + _CALLS] != vcpu.calls:

@@ -24,7 +24,7 @@ class Gates:
         try:
             page, self.parts = code.gate()
         except EngineError:
-            self.there, self.parts = False, (0, 0, 0, 0)
+            self.there, self.parts = False, (0,) * 6
             return
         self.there = True
         memory.own[layout.GATE_AT:layout.GATE_AT + len(page)] = page

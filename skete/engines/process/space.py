@@ -79,6 +79,7 @@ class ProcessSpace(AddressSpace):
             return self._first(regs, fs_base)
         vcpu = self._thread(self._free_slot())
         vcpu._fs_base = fs_base
+        self.facts.base(vcpu, 0, fs_base)
         frame = vcpu.build_frame(regs, parent.fpu())
         tid_at = vcpu.address + SLOT_TID
         parent.orders.append((_NR_CLONE, _CLONE_FLAGS, frame, tid_at, tid_at, fs_base))
@@ -124,6 +125,7 @@ class ProcessSpace(AddressSpace):
         vcpu.first = True
         vcpu.start, vcpu.start_fpu = regs, parent.fpu()
         vcpu._fs_base, vcpu._gs_base = parent._fs_base, parent._gs_base
+        child.facts.base(vcpu, 0, vcpu._fs_base)
         if fs_base != parent._fs_base:
             vcpu.fs_base = fs_base
         # What it has inherited is what the host had mapped at that moment. Other threads may have had orders to

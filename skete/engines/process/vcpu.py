@@ -83,6 +83,7 @@ class ProcessVcpu(Vcpu):
 
     @fs_base.setter
     def fs_base(self, address: int) -> None:
+        self.space.facts.base(self, self._fs_base, address)
         self._fs_base = address
         self.orders.append((_NR_ARCH_PRCTL, _ARCH_SET_FS, address))
 
@@ -209,6 +210,7 @@ class ProcessVcpu(Vcpu):
     def end(self) -> None:
         self.orders.append((_NR_EXIT, 0))
         self.ended = True
+        self.space.facts.base(self, self._fs_base, 0)
         self.space.threads -= 1
         if self.space.threads == 1:
             self.space.family.wake_here(True)

@@ -25,6 +25,11 @@ class FakeEngine:
         self.kicked.append(vcpu)
 
 
+class FakeFacts:
+    def base(self, vcpu, before, now):
+        pass
+
+
 @pytest.fixture
 def space():
     """A space of three threads without a process; a thread's notification is its number."""
@@ -32,6 +37,7 @@ def space():
     space.engine = FakeEngine()
     space.slots = memoryview(bytearray(3 * SLOT_SIZE))
     space.words = space.slots.cast("Q")
+    space.facts = FakeFacts()
     space.orders, space.held, space.changing, space.threads = [], [], None, 3
     space.vcpus = [ProcessVcpu(space, index) for index in range(3)]
     for index, vcpu in enumerate(space.vcpus):

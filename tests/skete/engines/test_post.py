@@ -5,9 +5,9 @@ import struct
 import pytest
 
 from skete import engines
-from skete.engine import Died, Kicked, Syscall
+from skete.engine import Died, Kicked, Regs, Syscall
 from skete.engines.gate.layout import GATE_BASE, SLOT_CALL, SLOT_CALL_REPLY, SLOTS_BASE
-from tests.skete.engines.conftest import SPIN, TEXT, Bare
+from tests.skete.engines.conftest import SPIN, STACK, TEXT, Bare
 
 _MASK = 2 ** 64 - 1
 
@@ -119,6 +119,36 @@ def test_a_kick_finds_it_anywhere(bare):
         if n % 3 == 0:
             vcpu.kick()
     assert kicks <= 1000
+
+
+def test_a_thread_among_others_is_known_by_its_fs_base(bare, engine_name):
+    """As above, with a second thread that posts calls of its own."""
+    if engine_name == "kvm":
+        pytest.skip("threads of this engine trap: it has one slot a space")
+    loop = gate(110) + "4889c7" + "ffc3" + "89de"
+    back = -(len(bytes.fromhex(loop)) + 5)
+    m = bare(GETPPID + loop + "e9" + struct.pack("<i", back).hex())
+    vcpu, _ = m.next()
+    if not m.space.facts.many(True):
+        pytest.skip("this processor or this host has no rdfsbase for programs")
+    second = m.space.vcpu(Regs(rip=TEXT + 7, rsp=STACK + 0x800, eflags=0x202, rbx=5_000_000), 0x7000_3000, vcpu)
+    vcpu.fs_base = 0x1234_5000
+    vcpu.resume(0)
+    seen = {vcpu: [0, 0], second: [0, 5_000_000]}       # the answer before, what is in rbx
+    for n in range(3000):
+        vcpu, trap = m.next()
+        if type(trap) is Kicked:
+            vcpu.resume()
+            continue
+        answer, count = seen[vcpu]
+        if count not in (0, 5_000_000):
+            assert trap.words[:2] == (answer, count)
+        assert trap.nr == 110
+        seen[vcpu] = [n + 17, count + 1]
+        vcpu.resume(n + 17)
+        if n % 3 == 0:
+            vcpu.kick()
+    assert m.engine.posted > 2500
 
 
 @pytest.mark.parametrize("code", (GETPPID, "0f0b"), ids=("a call", "a fault"))
