@@ -18,8 +18,11 @@ part("numbers", function()
   check(math.type(3) == "integer" and math.type(3.0) == "float", "types")
   check(math.maxinteger + 1 == math.mininteger, "wrap around")
   check(1e15 == 10^15 and tostring(1e15) == "1e+15", "floats as text")
-  check(0x7fffffffffffffff == math.maxinteger and 0x1p4 == 16.0, "hexadecimal")
-  check(string.format("%.14g %5.1f %x %a", 0.1, 2.25, 255, 1.0) == "0.1   2.2 ff 0x1p+0", "format")
+  check(0x7fffffffffffffff == math.maxinteger, "hexadecimal")
+  if tonumber("0x1p4") then     -- dietlibc neither reads nor writes such floats
+    check(tonumber("0x1p4") == 16.0 and string.format("%a", 1.0) == "0x1p+0", "hexadecimal floats")
+  end
+  check(string.format("%.14g %5.1f %x", 0.1, 2.25, 255) == "0.1   2.2 ff", "format")
   check(tonumber("  0x10  ") == 16 and tonumber("1e1") == 10.0 and tonumber("z", 36) == 35, "tonumber")
   check(3 | 4 == 7 and 6 ~ 3 == 5 and ~0 == -1 and 1 << 63 == math.mininteger, "bits")
   check(math.tointeger(2.0^53) == 9007199254740992 and 2^53 == 2^53 + 1, "rounding")
