@@ -153,12 +153,14 @@ def comma_separated(rows: list) -> str:
 def main(class_: str, benchmarks=BENCHMARKS, libcs=tuple(LIBCS), repetitions: int = 3) -> None:
     packages.provide()
     programs, missing = {"musl": build("musl", class_, benchmarks)}, {}
-    for libc in libcs:
-        if libc != "musl":
+    for libc, called in LIBCS.items():
+        if libc not in libcs and libc != "musl":
+            missing[f"{called} native"] = "it was not asked for (--libc)"
+        elif libc != "musl":
             try:
                 programs[libc] = build(libc, class_, benchmarks)
             except Failure as failure:
-                missing[f"{LIBCS[libc]} native"] = str(failure)
+                missing[f"{called} native"] = str(failure)
     there, why = series(programs, class_, engines_here())
     missing.update(why)
     output = RESULTS / class_

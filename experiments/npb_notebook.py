@@ -54,6 +54,7 @@ for axes, group in zip(every[:, 0], panels):
     draw(axes, group)
     if group is far:
         axes.set(xscale="log", xlabel="emulator: times native's time, log scale")
+        axes.xaxis.set_major_formatter("{x:g}")
     else:
         for y, name in enumerate(names):
             own = ratios[name, data["native"]]
@@ -62,15 +63,18 @@ for axes, group in zip(every[:, 0], panels):
         axes.set(xlim=(0, min(top * 1.05, 4)), xlabel="times native musl's time (grey: its own spread)")
         axes.legend(fontsize=7, frameon=False, loc="lower center", bbox_to_anchor=(0.5, 1), ncols=len(group),
                     handlelength=1, columnspacing=1)
-        for y, name in enumerate(names):
-            for series in group:
+        for y, name in enumerate(names):            # what does not fit says so inside its bar
+            for i, series in enumerate(group):
                 if (name, series) in ratios and ratios[name, series]["median"] > 4:
-                    axes.text(3.95, y, f"{series} {ratios[name, series]['median']:.0f}", ha="right", va="center", fontsize=6)
+                    axes.text(0.08, y + (i - (len(group) - 1) / 2) * 0.8 / len(group),
+                              f"{ratios[name, series]['median']:.1f}, with quartiles {ratios[name, series]['low']:.1f} "
+                              f"to {ratios[name, series]['high']:.1f}", va="center", fontsize=6, color="black",
+                              bbox={"facecolor": "white", "pad": 0.6, "linewidth": 0})
 means = data["geometric_means"]
 words = [f"{series} {means[series]:.2f}" if means[series] < 10 else f"{series} {means[series]:.0f}"
          for series in COLOURS if series in means and not series.endswith("native")]
-figure.suptitle(f"NPB class {data['class']}, times native's time,\ngeometric mean: " + ", ".join(words), x=0.02, ha="left",
-                fontsize=8.5, fontweight="bold")
+figure.suptitle(f"NPB class {data['class']}, times native's time, geometric\nmeans: " + ", ".join(words), x=0.02, ha="left",
+                fontsize=8, fontweight="bold")
 figure.tight_layout(pad=0.4)
 figure.savefig("npb.svg", metadata={"Date": None})
 figure.savefig("npb.png", dpi=200)
