@@ -19,19 +19,22 @@ COUNT = 10_000
 #: ioctl: standard input is no terminal, which the gate may know; terminal: it is one, and the monitor asks the host
 CALLS = ("ioctl", "terminal", "getppid")
 WAYS = ("caught", "rewritten", "direct")
+#: engines with a gate that calls can jump to
+GATED = ("process", "kvm")
 OUTPUT = TREE / "results" / "ioctl"
 #: the notes' own figures, in cycles: (what, lowest, highest)
 THEIRS = (("Linux", 1410, 1410), ("uhyve, caught", 4900, 4900), ("QEMU/KVM, caught", 6100, 17000),
           ("direct call", 4.5, 23))
 
 
-def build() -> Path:
-    """The loop, linked with our musl."""
-    command = [sys.executable, "-P", "-m", "SCons", "-Q", "app=experiments/loop", "run=no"]
+def build(syscalls: str = "normal") -> Path:
+    """The loop, linked with our musl; syscalls=direct: with the one whose system calls jump to the gate."""
+    command = [sys.executable, "-P", "-m", "SCons", "-Q", "app=experiments/loop", "run=no", f"syscalls={syscalls}"]
     environment = {key: value for key, value in os.environ.items() if key not in ("PYTHONPATH", "SKETE_VERBOSE")}
     if subprocess.run(command, cwd=TREE, stdout=sys.stderr, env=environment).returncode:
         raise Failure("the loop could not be built; the messages are above")
-    found = sorted(TREE.glob("build/apps/musl-*-x86_64/loop-*/O2/loop"), key=lambda path: path.stat().st_mtime)
+    suffix = "-direct" if syscalls == "direct" else ""
+    found = sorted(TREE.glob(f"build/apps/musl-*-x86_64{suffix}/loop-*/O2/loop"), key=lambda path: path.stat().st_mtime)
     if not found:
         raise Failure("the build left no loop below build/apps")
     return found[-1]
@@ -49,17 +52,16 @@ def ways() -> tuple:
             missing[engine] = row["why"] if row else "this version of skete has no such engine"
             continue
         there.append((engine, "caught"))
-        if engine == "process" and serve.can_rewrite():
-            there.append((engine, "rewritten"))
+        if engine in GATED and serve.can_rewrite():
+            there += (engine, "rewritten"), (engine, "direct")
         else:
-            missing[f"{engine} rewritten"] = "this engine has no gate in this version of skete"
-        missing[f"{engine} direct"] = "this experiment does not build its loop with syscalls=direct yet"
+            missing[f"{engine} rewritten, direct"] = "this engine has no gate in this version of skete"
     return there, missing
 
 
-def once(program: Path, step: dict) -> dict:
-    """One repetition: {"cycles", "ns"} per call."""
-    loop = [str(program), step["call"], str(COUNT)]
+def once(programs: dict, step: dict) -> dict:
+    """One repetition: {"cycles", "ns"} per call. programs: {True: whose calls are direct, False: the other}"""
+    loop = [str(programs[step["way"] == "direct"]), step["call"], str(COUNT)]
     command = loop if step["engine"] == "native" else [
         sys.executable, "-P", str(TREE / "experiments/serve.py"), step["engine"], step["way"], *loop]
     ours, theirs = pty.openpty() if step["call"] == "terminal" else (os.open(os.devnull, os.O_RDONLY) for _ in range(2))
@@ -118,14 +120,14 @@ def comma_separated(rows: list) -> str:
 
 def main(repetitions: int = 10) -> None:
     packages.provide()
-    program = build()
+    programs = {direct: build("direct" if direct else "normal") for direct in (False, True)}
     there, missing = ways()
     records = Records(OUTPUT / "records.jsonl", {
-        "machine": machine(), "program": digest(program), "monitor": digest(TREE / "skete"), "calls of a loop": COUNT})
+        "machine": machine(), "program": digest(*programs.values()), "monitor": digest(TREE / "skete"), "calls of a loop": COUNT})
     # Repetitions are outermost: what disturbs the machine for a while disturbs all rows alike.
     plan = [{"call": call, "engine": engine, "way": way, "repetition": number}
             for number in range(1, repetitions + 1) for call in CALLS for engine, way in there]
-    work(records, plan, lambda step: once(program, step))
+    work(records, plan, lambda step: once(programs, step))
     rows = summary(records, there)
     write(OUTPUT / "ioctl.json", json.dumps({
         "machine": machine(), "calls_of_a_loop": COUNT, "rows": rows, "not_measured": missing,

@@ -2,8 +2,9 @@
 # # What a system call costs
 # A loop of 10,000 `ioctl(0, TIOCGWINSZ)` where standard input is no terminal (the gate may know that) and where it is
 # one (the monitor asks the host), and of `getppid()` that a Python handler answers: natively, and under each engine
-# that works on the machine. Caught: the call traps. Rewritten: its site jumps to the engine's gate. Medians, with quartiles. The rows of 2017 are the notes' and were measured on
-# another machine: compare the ratios.
+# that works on the machine. Caught: the call traps. Rewritten: its site jumps to the engine's gate. Direct: it was compiled
+# to jump there. Medians, with quartiles. The rows of 2017 are the notes' and were measured on another machine: compare the
+# ratios.
 # %%
 import json
 
