@@ -21,6 +21,9 @@ _HINTS = frozenset((
     mman.MADV_DONTDUMP, mman.MADV_DODUMP, mman.MADV_COLD, mman.MADV_PAGEOUT, mman.MADV_POPULATE_READ,
     mman.MADV_POPULATE_WRITE))
 
+#: advice -> the PROT_* that it takes
+_POPULATES = {mman.MADV_POPULATE_READ: mman.PROT_READ, mman.MADV_POPULATE_WRITE: mman.PROT_WRITE}
+
 
 def madvise(task, addr: int, length: int, advice: int) -> int:
     """madvise(2): drop private pages (MADV_DONTNEED), or take note. EINVAL; ENOMEM where there are holes"""
@@ -30,6 +33,8 @@ def madvise(task, addr: int, length: int, advice: int) -> int:
     if start == end:
         return 0
     mm = task.mm
+    if advice in _POPULATES and any(not vma.prot & _POPULATES[advice] for vma in mm.vmas.within(start, end)):
+        raise OSError(EINVAL, "its protection")
     if advice in _DROPS:
         if advice == mman.MADV_FREE and any(v.shared for v in mm.vmas.within(start, end)):
             raise OSError(EINVAL, "MADV_FREE of shared memory")
@@ -44,7 +49,7 @@ def msync(task, addr: int, length: int, flags: int) -> int:
     """msync(2): what was stored into shared mappings of files is the file's. EINVAL ENOMEM"""
     if flags & ~(MS_ASYNC | MS_INVALIDATE | MS_SYNC) or flags & MS_ASYNC and flags & MS_SYNC or addr & PAGE - 1:
         raise OSError(EINVAL, f"address {addr:#x}, flags {flags:#x}")
-    end = addr + page_up(length)
+    end = addr + (page_up(length) & (1 << 64) - 1)
     if end > 1 << 64:
         raise OSError(ENOMEM, "beyond user space")
     for vma in task.mm.vmas.within(addr, end):

@@ -111,9 +111,9 @@ def settimeofday(task, tv: int, tz: int) -> int:
 
 def clock_nanosleep(task, clock: int, flags: int, request: int, remain: int):
     """clock_nanosleep(2): sleep for, or until. EINVAL EFAULT EOPNOTSUPP; EINTR with what remains of a relative one"""
-    if clock == CLOCK_THREAD_CPUTIME_ID or clock > CLOCK_TAI or clock == 10:
+    if clock > CLOCK_TAI or clock == 10:
         raise OSError(EINVAL, f"clock {clock}")
-    if clock in (CLOCK_MONOTONIC_RAW, 5, 6):
+    if clock in (CLOCK_THREAD_CPUTIME_ID, CLOCK_MONOTONIC_RAW, 5, 6):
         raise OSError(EOPNOTSUPP, f"clock {clock} cannot be slept on")
     if clock < 0 or clock == CLOCK_PROCESS_CPUTIME_ID:
         raise OSError(EOPNOTSUPP, "sleeping on a CPU clock is not served")

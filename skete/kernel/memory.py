@@ -13,8 +13,9 @@ from skete.kernel.row import ADDR, FD, SIZE, U64, Row
 __all__ = ["ROWS"]
 
 _PROT = PROT_READ | PROT_WRITE | PROT_EXEC
+_UNINITIALIZED = 0x400_0000     # MAP_UNINITIALIZED
 #: what MAP_SHARED_VALIDATE accepts: LEGACY_MAP_MASK of linux/mman.h
-_LEGACY = 0x1f_ffff & ~(MAP_SYNC | MAP_FIXED_NOREPLACE)
+_LEGACY = (0x1f_ffff | _UNINITIALIZED) & ~(MAP_SYNC | MAP_FIXED_NOREPLACE)
 _32BIT_TOP = 0x8000_0000
 
 
@@ -52,7 +53,7 @@ def mmap(task, addr: int, length: int, prot: int, flags: int, fd: int, offset: i
         mm.remove(start, size)
     if backing is not None:
         from skete.kernel.shared import attach
-        attach(mm, start, size, prot, name, backing, offset)
+        attach(mm, start, size, prot, name, backing, offset, not file.writable)
         return start
     if file is None:
         mm.add(start, size, prot, kind == MAP_SHARED, charge=charge)
@@ -140,6 +141,8 @@ def mprotect(task, addr: int, length: int, prot: int) -> int:
         # No mapping here is marked as growing: Linux answers EINVAL for such a vma too.
         raise OSError(EINVAL, f"protection {prot | grows:#x}")
     vmas = mm.vmas
+    if prot & PROT_WRITE and any(vma.sealed for vma in vmas.within(addr, addr + size)):
+        raise OSError(EACCES, "a shared mapping of a file that is not open for writing")
     if not vmas.covers(addr, addr + size):
         # Linux changes what comes before the hole, then says so.
         end = addr

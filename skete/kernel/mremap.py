@@ -23,7 +23,7 @@ def mremap(task, old: int, old_length: int, new_length: int, flags: int, new: in
         raise OSError(EINVAL, "MREMAP_DONTUNMAP is not served")
     if old & PAGE - 1:
         raise OSError(EINVAL, f"address {old:#x} is not whole pages")
-    old_length, new_length = page_up(old_length), page_up(new_length)
+    old_length, new_length = page_up(old_length), page_up(new_length) & (1 << 64) - 1
     if not new_length:
         raise OSError(EINVAL, "new length 0")
     if mm.vmas.at(old) is None:
@@ -113,7 +113,7 @@ def _move(mm, old: int, old_length: int, new: int, new_length: int) -> int:
     for piece in pieces:
         delta = piece.delta if piece.delta is NO_FRAME else piece.delta - shift
         moved = Vma(piece.start + shift, piece.end + shift, piece.prot, delta, piece.shared, piece.shown,
-                    piece.charged, piece.name, piece.backing)
+                    piece.charged, piece.name, piece.backing, piece.sealed)
         if moved.shown:
             mm.space.map(moved.start, moved.end - moved.start, moved.prot, moved.start + delta)
         last = mm.vmas.insert(moved)

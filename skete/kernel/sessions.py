@@ -37,8 +37,8 @@ def getsid(task, pid: int) -> int:
 
 def setpgid(task, pid: int, group: int) -> int:
     """setpgid(2): a group of one's own, or one of the session. EACCES EINVAL EPERM ESRCH"""
-    if group < 0:
-        raise OSError(EINVAL, f"group {group}")
+    if (group or pid) < 0:
+        raise OSError(EINVAL, f"group {group or pid}")
     mine, process = task.process, _process(task, pid)
     group = group or process.pid
     if process is not mine:

@@ -10,14 +10,14 @@ from skete.kernel.vma import Vma
 __all__ = ["again", "attach", "grow"]
 
 
-def attach(mm, start: int, length: int, prot: int, name: str, backing, offset: int) -> None:
+def attach(mm, start: int, length: int, prot: int, name: str, backing, offset: int, sealed: bool = False) -> None:
     """Map a part of what a backing has at a free range. ENOMEM"""
     at = start
     for frame, size in backing.map(offset, length):
         mm.frames.hold(frame, size)
         if prot:
             mm.space.map(at, size, prot, frame)
-        mm.vmas.insert(Vma(at, at + size, prot, frame - at, True, bool(prot), False, name, backing))
+        mm.vmas.insert(Vma(at, at + size, prot, frame - at, True, bool(prot), False, name, backing, sealed))
         at += size
     mm.forget()
 
@@ -25,7 +25,7 @@ def attach(mm, start: int, length: int, prot: int, name: str, backing, offset: i
 def grow(mm, last: Vma, length: int) -> None:
     """Map what follows in the file after a mapping of it. ENOMEM"""
     offset = last.backing.offset_of(last.end + last.delta - 1) + 1
-    attach(mm, last.end, length, last.prot, last.name, last.backing, offset)
+    attach(mm, last.end, length, last.prot, last.name, last.backing, offset, last.sealed)
 
 
 def again(mm, old: int, new: int, length: int) -> None:
@@ -37,5 +37,5 @@ def again(mm, old: int, new: int, length: int) -> None:
         if vma.prot:
             mm.space.map(at, end - first, vma.prot, frame)
         mm.vmas.insert(Vma(at, at + end - first, vma.prot, frame - at, True, bool(vma.prot), False, vma.name,
-                           vma.backing))
+                           vma.backing, vma.sealed))
     mm.forget()

@@ -23,7 +23,7 @@ PR_SET_PDEATHSIG, PR_GET_PDEATHSIG, PR_GET_DUMPABLE, PR_SET_DUMPABLE = 1, 2, 3, 
 PR_GET_KEEPCAPS, PR_SET_NAME, PR_GET_NAME, PR_GET_SECCOMP, PR_CAPBSET_READ = 7, 15, 16, 21, 23
 PR_GET_SECUREBITS, PR_SET_TIMERSLACK, PR_GET_TIMERSLACK = 27, 29, 30
 PR_SET_CHILD_SUBREAPER, PR_GET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS, PR_GET_NO_NEW_PRIVS = 36, 37, 38, 39
-PR_GET_THP_DISABLE, PR_SET_VMA = 42, 0x5356_4d41
+PR_GET_THP_DISABLE, PR_SET_VMA, PR_GET_TIMING, PR_SET_TIMING = 42, 0x5356_4d41, 13, 14
 _CAP_LAST = 40
 
 
@@ -151,12 +151,16 @@ def prctl(task, option: int, a: int, b: int, c: int, d: int) -> int:
     if option in _KEPT:
         return _kept(process, option, a, b, c, d)
     if option in _SHOWN:
+        if option in (PR_GET_NO_NEW_PRIVS, PR_GET_THP_DISABLE) and (a or b or c or d):
+            raise OSError(EINVAL, "words that have to be 0")
         key, default = _SHOWN[option]
         value = process.prctl.get(key, default)
         if option in (PR_GET_PDEATHSIG, PR_GET_CHILD_SUBREAPER):
             mm.write_u32(a, value)
             return 0
         return value
+    if option == PR_GET_TIMING or option == PR_SET_TIMING and not a:
+        return 0                # statistical, as ever
     if option == PR_CAPBSET_READ:
         if a > _CAP_LAST:
             raise OSError(EINVAL, f"capability {a}")

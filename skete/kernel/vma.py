@@ -18,14 +18,15 @@ class Vma:
 
     delta: frame minus address, or NO_FRAME.  name: what /proc/PID/maps calls it (bytes, "" for anonymous).
     charged: counts against the memory limit.  backing: what a shared mapping of a file stands on (skete.kernel.shared)
+    sealed: it is of a file that is not open for writing, and cannot become writable
     """
-    __slots__ = ("start", "end", "prot", "delta", "shared", "shown", "charged", "name", "backing")
+    __slots__ = ("start", "end", "prot", "delta", "shared", "shown", "charged", "name", "backing", "sealed")
 
     def __init__(self, start: int, end: int, prot: int, delta, shared: bool = False, shown: bool = True,
-                 charged: bool = False, name: str = "", backing=None):
+                 charged: bool = False, name: str = "", backing=None, sealed: bool = False):
         self.start, self.end, self.prot, self.delta = start, end, prot, delta
         self.shared, self.shown, self.charged, self.name = shared, shown, charged, name
-        self.backing = backing
+        self.backing, self.sealed = backing, sealed
 
     def __repr__(self):
         return f"Vma({self.start:#x}-{self.end:#x} prot {self.prot} delta {self.delta} {self.name})"
@@ -33,13 +34,13 @@ class Vma:
     def piece(self, start: int, end: int) -> Vma:
         """A copy that covers only [start, end)."""
         return Vma(start, end, self.prot, self.delta, self.shared, self.shown, self.charged, self.name,
-                   self.backing)
+                   self.backing, self.sealed)
 
     def joins(self, right: Vma) -> bool:
         """Whether ``right``, which begins where this ends, can be part of this one."""
         return (self.end == right.start and self.delta == right.delta and self.prot == right.prot
                 and self.shared == right.shared and self.shown == right.shown and self.charged == right.charged
-                and self.name == right.name and self.backing is right.backing)
+                and self.name == right.name and self.backing is right.backing and self.sealed == right.sealed)
 
 
 class VmaList:

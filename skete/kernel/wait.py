@@ -39,15 +39,16 @@ def _look(process, wanted, options: int) -> tuple:
             continue
         if not options & WALL and (child.exit_signal != SIGCHLD) != bool(options & WCLONE):
             continue
-        any_child = True
         if child.status is not None:
-            if options & WEXITED:
+            if options & WEXITED:       # nothing else can come of one that has ended
                 kind, code = child.status
                 report = _Report(child, CLD_EXITED if kind == "exited" else CLD_KILLED, code)
                 if not options & WNOWAIT:
                     children.reap(child)
                 return report, True
-        elif child.stop_report and options & WSTOPPED:
+            continue
+        any_child = True
+        if child.stop_report and options & WSTOPPED:
             report = _Report(child, CLD_STOPPED, child.stop_report)
             if not options & WNOWAIT:
                 child.stop_report = 0
@@ -107,11 +108,17 @@ def wait4(task, pid: int, status: int, options: int, usage: int):
 
 def waitid(task, kind: int, which: int, info: int, options: int, usage: int):
     """waitid(2), the raw call: wait for a child and say what became of it in a siginfo_t. ECHILD EINTR EINVAL EFAULT"""
-    if options & ~(WNOHANG | WNOWAIT | WEXITED | WSTOPPED | WCONTINUED | WNOTHREAD | WCLONE | WALL) \
-            or not options & (WEXITED | WSTOPPED | WCONTINUED):
-        raise OSError(EINVAL, f"options {options:#x}")
     process = task.process
-    report = yield from _wait(process, _chosen(task, kind, which), options)
+    try:
+        if options & ~(WNOHANG | WNOWAIT | WEXITED | WSTOPPED | WCONTINUED | WNOTHREAD | WCLONE | WALL) \
+                or not options & (WEXITED | WSTOPPED | WCONTINUED):
+            raise OSError(EINVAL, f"options {options:#x}")
+        report = yield from _wait(process, _chosen(task, kind, which), options)
+    except OSError:
+        if info:
+            task.mm.write(info, _NOTHING)
+            task.mm.write(info + 16, _NOTHING)
+        raise
     if report is not None and usage:
         task.mm.write(usage, _used(report))
     if info:
@@ -120,6 +127,10 @@ def waitid(task, kind: int, which: int, info: int, options: int, usage: int):
         task.mm.write(info, pack("<iii", signo, 0, code))
         task.mm.write(info + 16, pack("<iIi", pid, uid, status))
     return 0
+
+
+#: what stands in a siginfo_t when there was an error
+_NOTHING = bytes(12)
 
 
 def _chosen(task, kind: int, which: int):

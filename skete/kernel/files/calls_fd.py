@@ -6,8 +6,8 @@ from time import monotonic_ns
 
 from skete.abi.fcntl import CLOSE_RANGE_CLOEXEC, CLOSE_RANGE_UNSHARE, F_ADD_SEALS, F_DUPFD, F_DUPFD_CLOEXEC, \
     F_GET_SEALS, F_GETFD, F_GETFL, \
-    F_GETLK, F_GETOWN, F_GETPIPE_SZ, F_OFD_GETLK, F_OFD_SETLK, F_OFD_SETLKW, F_RDLCK, F_SETFD, F_SETFL, F_SETLK, \
-    F_SETLKW, F_SETOWN, F_SETPIPE_SZ, F_UNLCK, F_WRLCK, FD_CLOEXEC, LOCK_EX, LOCK_NB, LOCK_SH, LOCK_UN, \
+    F_GETLK, F_GETOWN, F_GETPIPE_SZ, F_GETSIG, F_OFD_GETLK, F_OFD_SETLK, F_OFD_SETLKW, F_RDLCK, F_SETFD, F_SETFL, \
+    F_SETLK, F_SETLKW, F_SETOWN, F_SETPIPE_SZ, F_UNLCK, F_WRLCK, FD_CLOEXEC, LOCK_EX, LOCK_NB, LOCK_SH, LOCK_UN, \
     O_CLOEXEC, O_NONBLOCK, O_PATH, SEEK_CUR, SEEK_END, SEEK_SET
 from skete.abi.ioctls import FIOASYNC, FIOCLEX, FIONBIO, FIONCLEX, TIOCGWINSZ
 from skete.kernel.files.calls_io import inode_file
@@ -85,12 +85,14 @@ def fcntl(task, fd: int, command: int, arg: int):
     if command in (F_GETPIPE_SZ, F_SETPIPE_SZ):
         if file.poll_fd < 0:
             raise OSError(EBADF, "no pipe")
+        if command == F_SETPIPE_SZ and arg & 0xffff_ffff > 1 << 31:
+            raise OSError(EINVAL, f"a pipe of {arg} bytes")
         return file.fcntl(command, arg & 0x7fff_ffff)
     if command in (F_ADD_SEALS, F_GET_SEALS):
         return file.fcntl(command, arg & 0xffff_ffff)
     if command in (F_GETLK, F_SETLK, F_SETLKW, F_OFD_GETLK, F_OFD_SETLK, F_OFD_SETLKW):
         return _lock(task, file, command, arg)
-    if command == F_GETOWN:
+    if command in (F_GETOWN, F_GETSIG):
         return 0
     if command == F_SETOWN:
         return 0

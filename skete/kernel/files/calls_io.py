@@ -1,11 +1,11 @@
 """System calls that move data through one buffer, and the offset: read, write, lseek, truncation, sync."""
 from __future__ import annotations
 
-from errno import EBADF, EFBIG, EINVAL, EISDIR, EOPNOTSUPP, ESPIPE
+from errno import EBADF, EFBIG, EINVAL, EISDIR, EOPNOTSUPP, EOVERFLOW, ESPIPE
 
 from skete.abi.fcntl import AT_FDCWD, FALLOC_FL_COLLAPSE_RANGE, FALLOC_FL_INSERT_RANGE, FALLOC_FL_KEEP_SIZE, \
-    FALLOC_FL_PUNCH_HOLE, FALLOC_FL_SUPPORTED, FALLOC_FL_UNSHARE_RANGE, MAX_RW_COUNT, O_NONBLOCK, O_PATH, \
-    SYNC_FILE_RANGE_ALL
+    FALLOC_FL_PUNCH_HOLE, FALLOC_FL_SUPPORTED, FALLOC_FL_UNSHARE_RANGE, MAX_RW_COUNT, O_DIRECTORY, O_NONBLOCK, \
+    O_PATH, SEEK_CUR, SYNC_FILE_RANGE_ALL
 from skete.abi.stat import S_IFBLK, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG
 from skete.kernel.files.transfer import broken_pipe, read_from, readable, writable, write_to
 from skete.kernel.files.walk import walk
@@ -190,7 +190,7 @@ def sendfile(task, out_fd: int, in_fd: int, offset_addr: int, count: int):
     """sendfile(2): bytes moved. EBADF EINVAL EFAULT EAGAIN"""
     source, target = readable(task, in_fd), writable(task, out_fd)
     _size(count)
-    if source.poll_fd >= 0 or target.append:
+    if source.poll_fd >= 0 or target.append or source.flags & O_DIRECTORY:
         raise OSError(EINVAL, "cannot send from there, or to there")
     offset = None
     if offset_addr:
@@ -246,21 +246,39 @@ def _put_back(source, offset: int | None, count: int) -> None:
         source.seek(-count, 1)
 
 
+def _no_overlap(source, target, start: int | None, to: int | None, count: int) -> None:
+    """The ranges of one file must not overlap. EINVAL"""
+    one, other = source.stat(), target.stat()
+    if (one.st_dev, one.st_ino) != (other.st_dev, other.st_ino):
+        return
+    start = source.seek(0, SEEK_CUR) if start is None else start
+    to = target.seek(0, SEEK_CUR) if to is None else to
+    count = max(0, min(count, one.st_size - start))
+    if start < to + count and to < start + count:
+        raise OSError(EINVAL, "the ranges overlap")
+
+
 def copy_file_range(task, in_fd: int, in_addr: int, out_fd: int, out_addr: int, count: int, flags: int) -> int:
     """copy_file_range(2): bytes moved. EBADF EINVAL EISDIR EFAULT"""
-    source, target = readable(task, in_fd), writable(task, out_fd)
+    files = task.files.get(in_fd), task.files.get(out_fd)
     if flags:
         raise OSError(EINVAL, f"flags {flags:#x}")
+    kinds = [file.stat().st_mode & S_IFMT for file in files]
+    if S_IFDIR in kinds:
+        raise OSError(EISDIR, "a directory")
+    if kinds != [S_IFREG, S_IFREG]:
+        raise OSError(EINVAL, "no regular file")
+    source, target = readable(task, in_fd), writable(task, out_fd)
     _size(count)
     if target.append:
         raise OSError(EBADF, "opened with O_APPEND")
-    for file in (source, target):
-        if file.poll_fd >= 0:
-            raise OSError(EINVAL, "no regular file")
     start = task.mm.read_u64(in_addr) if in_addr else None
     to = task.mm.read_u64(out_addr) if out_addr else None
+    if any((at or 0) + count >> 64 for at in (start, to)):
+        raise OSError(EOVERFLOW, "the range wraps around")
     if (start or 0) >> 63 or (to or 0) >> 63:
         raise OSError(EINVAL, "a negative offset")
+    _no_overlap(source, target, start, to, count)
     data = _take(source, start, min(count, _COPY_MOST))
     if not data:
         return 0

@@ -5,7 +5,7 @@ The host does it where both ends are its own; what lives in our memory is copied
 from __future__ import annotations
 
 import os
-from errno import EAGAIN, EINVAL, ESPIPE
+from errno import EAGAIN, EBADF, EINVAL, ESPIPE
 from select import EPOLLIN, EPOLLOUT, POLLIN, poll
 
 from skete.abi.fcntl import O_NONBLOCK, SPLICE_F_ALL, SPLICE_F_NONBLOCK
@@ -137,7 +137,7 @@ def vmsplice(task, fd: int, iov: int, count: int, flags: int):
     file = task.files.get(fd)
     if _kind(file) != S_IFIFO:
         readable(task, fd) if file.readable else writable(task, fd)
-        raise OSError(EINVAL, "no pipe")
+        raise OSError(EBADF, "no pipe")
     if file.writable:
         return write_to(task, file, iovec(task, iov, count))
     return read_from(task, readable(task, fd), iovec(task, iov, count))

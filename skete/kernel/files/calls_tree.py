@@ -6,7 +6,7 @@ from errno import EACCES, EBUSY, EEXIST, EINVAL, EISDIR, ENOENT, ENOTDIR, ENOTEM
 
 from skete.abi.fcntl import AT_EMPTY_PATH, AT_FDCWD, AT_REMOVEDIR, AT_SYMLINK_FOLLOW, RENAME_EXCHANGE, \
     RENAME_NOREPLACE, RENAME_WHITEOUT
-from skete.abi.stat import S_IFDIR, S_IFIFO, S_IFMT, S_IFREG, S_IFSOCK
+from skete.abi.stat import S_IFBLK, S_IFCHR, S_IFDIR, S_IFIFO, S_IFMT, S_IFREG, S_IFSOCK
 from skete.kernel.files.node import Place
 from skete.kernel.files.walk import walk
 from skete.kernel.row import ADDR, FD, I32, PATH, SIZE, U32, Row
@@ -54,13 +54,19 @@ def mknod(task, path: bytes, mode: int, device: int) -> int:
 
 
 def mknodat(task, dirfd: int, path: bytes, mode: int, device: int) -> int:
-    """mknodat(2): FIFOs and regular files. EPERM for the rest"""
+    """mknodat(2): FIFOs, sockets and regular files. EPERM for devices, EINVAL"""
     kind = mode & S_IFMT
     if kind == S_IFDIR:
         raise OSError(EPERM, "mkdir makes directories")
-    if kind not in (0, S_IFREG, S_IFIFO):
-        raise OSError(EPERM, "a socket" if kind == S_IFSOCK else "a device")
+    if kind in (S_IFCHR, S_IFBLK):
+        raise OSError(EPERM, "a device")
+    if kind not in (0, S_IFREG, S_IFIFO, S_IFSOCK):
+        raise OSError(EINVAL, f"mode {mode:#o}")
     with _new(task, dirfd, path) as place:
+        if kind == S_IFSOCK:
+            from skete.kernel.net.local import make_file
+            make_file(place.parent, place.name, mode & 0o7777, task.fs.umask)
+            return 0
         make = place.parent.mkfifo if kind == S_IFIFO else place.parent.mkfile
         make(place.name, mode, task.fs.umask)
     return 0

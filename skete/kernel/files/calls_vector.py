@@ -15,7 +15,10 @@ _KNOWN = RWF_HIPRI | RWF_DSYNC | RWF_SYNC | RWF_NOWAIT | RWF_APPEND | RWF_NOAPPE
 def readv(task, fd: int, iov: int, count: int):
     """readv(2): bytes moved. EBADF EFAULT EINVAL EAGAIN"""
     file = readable(task, fd)
-    return read_from(task, file, iovec(task, iov, count))
+    pieces = iovec(task, iov, count)
+    if not any(length for _, length in pieces):
+        return 0                # whatever it is
+    return read_from(task, file, pieces)
 
 
 def writev(task, fd: int, iov: int, count: int):

@@ -63,7 +63,8 @@ def setsockopt(task, fd: int, level: int, name: int, addr: int, length: int) -> 
     if ours is None and not known:
         if level == SOL_SOCKET and name in _PRIVILEGED:
             raise OSError(EPERM, "takes a capability")
-        raise OSError(ENOPROTOOPT, f"option {name} of level {level}")
+        raise OSError(EOPNOTSUPP if s.family == AF_UNIX and level != SOL_SOCKET else ENOPROTOOPT,
+                      f"option {name} of level {level}")
     if level == SOL_SOCKET and length < 4:
         raise OSError(EINVAL, f"{length} bytes")
     if (level, name) in _OUTWARD and s.net.policy != "host":
@@ -146,6 +147,8 @@ def _value(s, level: int, name: int, length: int) -> bytes:
         ours = _GET.get(name)
         if ours is not None:
             return ours(s)
+    if not _has(s, level):
+        raise OSError(EOPNOTSUPP, f"level {level}")
     if not (name in _SETTABLE.get(level, ()) or name in _READABLE.get(level, ())) or not _has(s, level):
         raise OSError(ENOPROTOOPT, f"option {name} of level {level}")
     if s.domain is LOOPBACK and (level != SOL_SOCKET or (level, name) in s.options):

@@ -1,7 +1,7 @@
 """System calls that make, name and connect sockets."""
 from __future__ import annotations
 
-from errno import (EACCES, EAFNOSUPPORT, EAGAIN, EALREADY, EINPROGRESS, EINVAL, EISCONN, EOPNOTSUPP, EPERM,
+from errno import (EACCES, EAFNOSUPPORT, EAGAIN, EALREADY, EINPROGRESS, EINVAL, EISCONN, ENOTCONN, EOPNOTSUPP, EPERM,
                    EPROTONOSUPPORT, ESOCKTNOSUPPORT)
 from select import EPOLLIN, EPOLLOUT
 from time import monotonic_ns
@@ -241,6 +241,8 @@ def shutdown(task, fd: int, how: int) -> int:
     s = get(task, fd)
     if not 0 <= how <= SHUT_RDWR:
         raise OSError(EINVAL, f"how {how}")
+    if s.family != AF_UNIX and not s.connects and s.domain is LOOPBACK and s.peer is None:
+        raise OSError(ENOTCONN, "has no peer")
     s.sock.shutdown(how)
     return 0
 

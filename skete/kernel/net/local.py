@@ -269,8 +269,8 @@ class Loopback(Local):
         raise OSError(ECONNREFUSED, f"nobody is at port {port}")
 
     def connect(self, task, s: Socket, where: bytes) -> int:
-        if s.connects and s.peer is not None:
-            raise OSError(EISCONN, "connected")
+        if s.connects and (s.peer is not None or s.arrivals is not None):
+            raise OSError(EISCONN, "connected, or listening")
         _, port, _, _ = sockaddr.unpack(s.family, where)
         serving = s.net.serving.get((s.kind, port))
         if serving is not None and serving.refs > 0 and not s.name:
