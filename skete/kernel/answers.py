@@ -71,7 +71,7 @@ class Answers:
         """This descriptor is no terminal; what it is open on never becomes one. Forgotten when the descriptor is used
         for something else (FdTable.facts), so not kept where processes share a table."""
         facts, files = getattr(task.process.space, "facts", None), task.files
-        if facts is not None and files.refs == 1 and _IOCTL in self.numbers:
+        if facts is not None and files.refs == 1 and task.process.tables is None and _IOCTL in self.numbers:
             files.facts = facts
             facts.known(fd, -ENOTTY)
 

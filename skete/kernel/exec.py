@@ -18,6 +18,7 @@ from skete.kernel.outcome import GONE, KEEP
 from skete.kernel.pending import Action
 from skete.kernel.row import ADDR, FD, I32, PATH, Row
 from skete.kernel.service import count
+from skete.kernel.sharing import settle
 from skete.kernel.texts import Texts
 from skete.loader.start import ARG_MAX, STRING_MAX
 
@@ -137,6 +138,8 @@ def _alone(task) -> None:
             if process.files is not None:
                 process.files.facts = None
             kernel.answers.publish(process)
+    if process.tables is not None or process.systems is not None:
+        settle(process)
     if task.tid != process.pid:
         del process.tasks[task.tid]
         task.tid = process.pid

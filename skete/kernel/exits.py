@@ -1,6 +1,8 @@
 """The end of a thread, and of a process."""
 from __future__ import annotations
 
+from skete.kernel.sharing import held_files, let_go, settle
+
 __all__ = ["died", "end_process", "end_thread", "leave_memory"]
 
 
@@ -18,6 +20,8 @@ def end_thread(task, code: int) -> None:
     task.dead = True
     del process.tasks[task.tid], kernel.tasks[task.vcpu]
     task.vcpu.end()
+    if process.tables is not None or process.systems is not None:
+        settle(process)
     for observer in kernel.observers:
         observer.exited(task, ("exited", code))
     # Another thread may have to look now at what was pending for all of them.
@@ -57,16 +61,15 @@ def end_process(process, status: tuple) -> None:
     if process.semundo is not None:
         from skete.kernel.sysv_sem import undo
         undo(process)
-    if process.files is not None:
-        process.files.close_all()
+    for files in held_files(process):
+        files.close_all()
     del kernel.processes[process.pid]
     leave_memory(process)
+    let_go(process)
     if process is kernel.first:
         kernel.status = status
         return
     from skete.kernel import children
-    if process.fs is not None:
-        process.fs.close()
     if process.program is not None:
         process.program.drop()
     children.release(process)

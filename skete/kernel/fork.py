@@ -113,7 +113,7 @@ def _start_process(task, flags: int, signo: int, stack: int, fs_base: int):
         mm_fork.join(mm, vcpu.space)
     else:
         mm.space = vcpu.space
-    child = _process_like(process, kernel.new_tid(), vcpu.space, mm, flags)
+    child = _process_like(task, kernel.new_tid(), vcpu.space, mm, flags)
     child.exit_signal = process.exit_signal if flags & CLONE_PARENT else signo
     child.borrowed = Queue() if flags & CLONE_VFORK else None
     first = kernel.add(child, vcpu, task.name, child.pid)
@@ -122,9 +122,9 @@ def _start_process(task, flags: int, signo: int, stack: int, fs_base: int):
     return _thread_like(task, first, flags)
 
 
-def _process_like(process, pid: int, space, mm, flags: int) -> Process:
-    kernel = process.kernel
-    files, fs = process.files, process.fs
+def _process_like(task, pid: int, space, mm, flags: int) -> Process:
+    kernel, process = task.kernel, task.process
+    files, fs = task.files, task.fs
     if files is not None:
         if flags & CLONE_FILES:
             files.share()
@@ -175,8 +175,8 @@ def _until_released(child):
 
 
 ROWS = (
-    Row(56, clone, (U64, ADDR, ADDR, ADDR, ADDR), "threads share files and file system; namespaces: EPERM; ENOSYS for "
-                                                  "a process where the engine has one only"),
+    Row(56, clone, (U64, ADDR, ADDR, ADDR, ADDR), "namespaces: EPERM; ENOSYS for a process where the engine has "
+                                                  "one only"),
     Row(57, fork, (), "as clone"),
     Row(58, vfork, (), "as clone"),
 )

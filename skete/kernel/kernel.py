@@ -23,6 +23,7 @@ from skete.kernel.mm import STACK_SIZE, STACK_TOP, Mm
 from skete.kernel.outcome import GONE, KEEP, SIGNAL, TIMEOUT, Restart, Wait
 from skete.kernel.process import Process
 from skete.kernel.scheduler import Scheduler
+from skete.kernel.sharing import held_files, let_go
 from skete.kernel.siginfo import SigInfo
 from skete.kernel.service import advance, service
 from skete.kernel.task import Task
@@ -56,7 +57,7 @@ class Kernel:
         self.zombies = {}
         self.tasks = {}
         self.current = None
-        self.first = None
+        self.first = self.fs = None     # the first process, and the file system that it began with
         self.status = None
         self.unserved = {}
         self.observers = []
@@ -98,7 +99,7 @@ class Kernel:
         task = self.add(process, vcpu, process.exe.rpartition(b"/")[2][:15], process.pid)
         self.processes[process.pid] = process
         if self.first is None:
-            self.first = process
+            self.first, self.fs = process, fs
             terminal = fs.namespace.terminal if fs is not None else None
             if terminal is not None:
                 terminal.control.take(process)
@@ -164,10 +165,9 @@ class Kernel:
     def close(self) -> None:
         """Close what is open on the host. The engine may be closed already."""
         for process in self.processes.values():
-            if process.files is not None:
-                process.files.close_all()
-            if process.fs is not None and process is not self.first:
-                process.fs.close()
+            for files in held_files(process):
+                files.close_all()
+            let_go(process)
             if process.program is not None and process is not self.first:
                 process.program.drop()
         if self.first is not None and self.first.program is not None:

@@ -11,7 +11,8 @@ class Process:
     """A thread group.
 
     pid, parent (a Process or None: the machine started it), pgid, sid;  space: the engine's address space
-    mm, files, fs: shared by all its threads;  tasks: {tid: Task}, living threads
+    mm: shared by all its threads; files, fs: the same, or the first thread's (skete.kernel.sharing)
+    tasks: {tid: Task}, living threads
     exe: bytes, the program's path;  argv, envp: lists of bytes
     auxv: bytes; envp_at: address of the first environment pointer; bias: where a position-independent exe was put
     program: the Description of the program's file, which /proc/PID/exe opens, or None
@@ -25,6 +26,7 @@ class Process:
     def __init__(self, kernel, pid: int, space, mm, files, fs, parent=None):
         self.kernel, self.pid, self.space = kernel, pid, space
         self.mm, self.files, self.fs = mm, files, fs
+        self.tables = self.systems = None   # all of them, where its threads have different ones: skete.kernel.sharing
         self.parent = parent
         self.ppid = parent.pid if parent else 0
         self.pgid = self.sid = pid

@@ -1,23 +1,20 @@
 """Threads begin and end: clone(2)'s half of threads, exit(2), exit_group(2), set_tid_address(2), robust lists, arch_prctl(2)."""
 from __future__ import annotations
 
-from errno import EINVAL, ENOSYS, EPERM, ESRCH
+from errno import EINVAL, EPERM, ESRCH
 
 from skete.abi.futex import ROBUST_LIST_HEAD_SIZE
 from skete.abi.sched import (ARCH_GET_FS, ARCH_GET_GS, ARCH_SET_FS, ARCH_SET_GS, CLONE_CHILD_CLEARTID,
-                             CLONE_CHILD_SETTID, CLONE_OF_A_THREAD, CLONE_PARENT_SETTID, CLONE_SETTLS)
+                             CLONE_CHILD_SETTID, CLONE_FILES, CLONE_FS, CLONE_PARENT_SETTID, CLONE_SETTLS)
 from skete.kernel import exits
 from skete.kernel.outcome import GONE
-from skete.kernel.service import count
 from skete.kernel.row import ADDR, I32, SIZE, Row
+from skete.kernel.sharing import own_files, own_fs
 
 __all__ = ["ROWS", "put_tid", "start_thread"]
 
 def start_thread(task, flags: int, stack: int, parent_tid: int, child_tid: int, tls: int) -> int:
-    """clone(2) with CLONE_THREAD. Returns the new thread's tid. EPERM EAGAIN; ENOSYS for one with files of its own"""
-    if flags & CLONE_OF_A_THREAD != CLONE_OF_A_THREAD:
-        count(task.kernel, 56)
-        raise OSError(ENOSYS, "threads with files of their own are not served")
+    """clone(2) with CLONE_THREAD. Returns the new thread's tid. EPERM EAGAIN"""
     if flags & CLONE_SETTLS and tls >= task.mm.high:
         raise OSError(EPERM, f"thread pointer {tls:#x}")
     kernel, process, vcpu = task.kernel, task.process, task.vcpu
@@ -31,6 +28,11 @@ def start_thread(task, flags: int, stack: int, parent_tid: int, child_tid: int, 
     child = process.space.vcpu(regs, tls if flags & CLONE_SETTLS else vcpu.fs_base, vcpu)
     thread = kernel.add(process, child, task.name, tid)
     thread.signals.mask = task.signals.mask
+    thread.files, thread.fs = task.files, task.fs
+    if not flags & CLONE_FILES:
+        own_files(thread)
+    if not flags & CLONE_FS:
+        own_fs(thread)
     thread.affinity, thread.nice = task.affinity, task.nice
     if flags & CLONE_CHILD_CLEARTID:
         thread.clear_child_tid = child_tid

@@ -5,6 +5,7 @@ from errno import EINVAL, EPERM
 
 from skete.abi.sched import CLONE_FILES, CLONE_FS, CLONE_NAMESPACES, CLONE_SIGHAND, CLONE_THREAD, CLONE_VM
 from skete.kernel.row import FD, I32, U64, Row
+from skete.kernel.sharing import own_files, own_fs
 
 __all__ = ["ROWS"]
 
@@ -22,15 +23,10 @@ def unshare(task, flags: int) -> int:
         raise OSError(EINVAL, "others share this memory")
     if flags & CLONE_NAMESPACES:
         raise OSError(EPERM, "namespaces need CAP_SYS_ADMIN")
-    if flags & (CLONE_FILES | CLONE_FS) and threads:
-        raise OSError(EINVAL, "threads share files and file system")
-    files, fs = process.files, process.fs
-    if flags & CLONE_FILES and files is not None and files.refs > 1:
-        process.files = task.files = files.fork()
-        files.close_all()           # one holder less
-    if flags & CLONE_FS and fs is not None and fs.refs > 1:
-        process.fs = task.fs = fs.fork()
-        fs.close()
+    if flags & CLONE_FILES:
+        own_files(task)
+    if flags & CLONE_FS:
+        own_fs(task)
     return 0
 
 
@@ -41,7 +37,6 @@ def setns(task, fd: int, kind: int) -> int:
 
 
 ROWS = (
-    Row(272, unshare, (U64,), "namespaces: EPERM; of a process with threads, CLONE_FILES and CLONE_FS: EINVAL, where Linux gives the "
-                               "calling thread its own; CLONE_SYSVSEM is taken and changes nothing: see semop"),
+    Row(272, unshare, (U64,), "namespaces: EPERM; CLONE_SYSVSEM is taken and changes nothing: see semop"),
     Row(308, setns, (FD, I32), "EINVAL: there are no namespaces to enter", refused=True),
 )

@@ -6,6 +6,7 @@ from struct import Struct, pack
 from time import monotonic_ns
 
 from skete.kernel.row import ADDR, I32, SIZE, U32, U64, Row
+from skete.kernel.sharing import held_files
 
 __all__ = ["ROWS", "RLIM_INFINITY", "limits"]
 
@@ -108,8 +109,9 @@ def _set_limit(process, resource: int, soft: int, hard: int) -> None:
     if hard > limit[1]:
         raise OSError(EPERM, f"hard limit {hard} above {limit[1]}")
     limit[:] = soft, hard
-    if resource == _RLIMIT_NOFILE and process.files is not None:
-        process.files.limit = soft
+    if resource == _RLIMIT_NOFILE:
+        for files in held_files(process):
+            files.limit = soft
 
 
 def getrlimit(task, resource: int, addr: int) -> int:

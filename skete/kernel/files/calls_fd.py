@@ -13,6 +13,7 @@ from skete.abi.ioctls import FIOASYNC, FIOCLEX, FIONBIO, FIONCLEX, TIOCGWINSZ
 from skete.kernel.files.calls_io import inode_file
 from skete.kernel.outcome import SIGNAL, Restart, Wait
 from skete.kernel.row import ADDR, FD, I32, U32, U64, Row
+from skete.kernel.sharing import own_files
 
 __all__ = ["ROWS"]
 
@@ -30,10 +31,9 @@ def close_range(task, first: int, last: int, flags: int) -> int:
     """close_range(2). EINVAL"""
     if first > last or flags & ~(CLOSE_RANGE_UNSHARE | CLOSE_RANGE_CLOEXEC):
         raise OSError(EINVAL, f"{first} to {last}, flags {flags:#x}")
+    if flags & CLOSE_RANGE_UNSHARE:
+        own_files(task)
     files = task.files
-    if flags & CLOSE_RANGE_UNSHARE and files.refs > 1:
-        files.refs -= 1
-        task.files = task.process.files = files = files.fork()
     for fd in files.numbers():
         if first <= fd <= last:
             if flags & CLOSE_RANGE_CLOEXEC:

@@ -91,7 +91,7 @@ def faccessat2(task, dirfd: int, path: bytes, mode: int, flags: int) -> int:
         raise OSError(EINVAL, f"mode {mode:#x}, flags {flags:#x}")
     if not path and flags & AT_EMPTY_PATH:
         task.files.get(dirfd) if dirfd != AT_FDCWD else None
-        path = b"." if dirfd == AT_FDCWD else b"/proc/self/fd/%d" % dirfd
+        path = b"." if dirfd == AT_FDCWD else b"/proc/thread-self/fd/%d" % dirfd
     with walk(task, dirfd, path, follow=not flags & AT_SYMLINK_NOFOLLOW) as place:
         kind = place.found().st_mode & S_IFMT
         if mode == 0:

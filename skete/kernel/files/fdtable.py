@@ -126,6 +126,10 @@ class FdTable:
     def share(self) -> None:
         """One process more uses this very table: the gate of one would not see what the other does."""
         self.refs += 1
+        self.forget_facts()
+
+    def forget_facts(self) -> None:
+        """The gate is to answer nothing about its descriptors any more."""
         if self.facts is not None:
             self.facts.forget(-1)
             self.facts = None

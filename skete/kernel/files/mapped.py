@@ -17,6 +17,7 @@ from errno import EACCES, EROFS
 from skete.engine import PAGE
 from skete.kernel.files.host import HostFile
 from skete.kernel.files.ram import Content, page_up, store_of
+from skete.kernel.sharing import held_files
 
 __all__ = ["HostPages", "MappedFile", "flush", "share", "wrap"]
 
@@ -145,7 +146,7 @@ def share(file: HostFile) -> HostPages:
         fd, writable = _open_again(file)
         pages = namespace.mapped[key] = HostPages(store_of(namespace.task), fd, writable)
         for process in pages.store.kernel.processes.values():
-            for other in process.files.slots:
+            for other in [file for table in held_files(process) for file in table.slots]:
                 if isinstance(other, HostFile) and other.mount is not None and _key(other.host_fd) == key:
                     other.map_through()
         file.map_through()

@@ -105,17 +105,19 @@ class _Granted:
 
 
 class _Fds(Folder):
-    def __init__(self, process):
-        self.process = process
+    """owner: a process, or a thread, which may have files of its own"""
+
+    def __init__(self, owner):
+        self.owner = owner
 
     def lookup(self, task, name: bytes) -> Entry | None:
         try:
-            return _FdLink(self.process.files.get(int(name)))
+            return _FdLink(self.owner.files.get(int(name)))
         except (ValueError, OSError):
             return None
 
     def names(self, task) -> list:
-        return [b"%d" % fd for fd in self.process.files.numbers()]
+        return [b"%d" % fd for fd in self.owner.files.numbers()]
 
 
 def _exe(process) -> bytes:
@@ -182,6 +184,8 @@ class _ThreadFolder(_ProcessFolder):
         process, thread = self.process, self.thread
         if name == b"comm":
             return Text(lambda task: thread.name + b"\n")
+        if name in (b"cwd", b"fd", b"fdinfo"):
+            return _PROCESS[name](thread)
         about = procinfo.BY_THREAD.get(name)
         if about is not None:
             return Text(lambda task: about(process, thread))
@@ -206,7 +210,7 @@ class _Threads(Folder):
 class _FdInfos(_Fds):
     def lookup(self, task, name: bytes) -> Entry | None:
         try:
-            description = self.process.files.get(int(name))
+            description = self.owner.files.get(int(name))
         except (ValueError, OSError):
             return None
         return Text(lambda task: procinfo.fdinfo(description), 0o400)
