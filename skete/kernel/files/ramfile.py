@@ -59,6 +59,12 @@ class RamInode:
         self.ctime_ns = now = time_ns()
         if content:
             self.mtime_ns = now
+            if self.mode & 0o6000 and self.children is None:
+                self._drop_privileges()
+
+    def _drop_privileges(self) -> None:
+        """Whoever has no CAP_FSETID takes the set-id bits off what they change."""
+        self.mode &= ~(0o6000 if self.mode & 0o010 else 0o4000)
 
     def chmod(self, mode: int) -> None:
         self.mode = self.mode & S_IFMT | mode
@@ -68,7 +74,7 @@ class RamInode:
         if uid not in (-1, self.uid) or gid not in (-1, self.gid):
             raise OSError(EPERM, "takes CAP_CHOWN")
         if self.children is None:       # chown(2): whoever calls it, and even where nothing changes
-            self.mode &= ~(0o6000 if self.mode & 0o010 else 0o4000)
+            self._drop_privileges()
         self.changed(False)
 
     def utime(self, times: tuple | None) -> None:

@@ -124,3 +124,15 @@ def test_rename_and_chown_say_and_do_what_linux_does(descriptors):
     guest.chown("/t/f", -1, -1)
     assert guest.stat("/t/f").mode == 0o100755
     guest.close()
+
+
+def test_a_change_of_a_file_takes_its_set_id_bits_off(descriptors):
+    guest = Mounted(Mount.parse_tmpfs("/tmp"))
+    fd = guest.open("/tmp/file", os.O_CREAT | os.O_RDWR)
+    for mode, after in ((0o6755, 0o755), (0o6745, 0o2745)):
+        guest.chmod("/tmp/file", mode)
+        guest.write(fd, b"")
+        assert guest.stat("/tmp/file").mode & 0o7777 == mode, "nothing was written"
+        guest.write(fd, b"x")
+        assert guest.stat("/tmp/file").mode & 0o7777 == after
+    guest.close()

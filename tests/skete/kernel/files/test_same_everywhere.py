@@ -44,7 +44,7 @@ OPERATION = st.one_of(
     st.tuples(st.just("mknod"), name, st.just(0o100644), st.just(0)),
     st.tuples(st.just("unlinkat"), st.just(D), name, st.just(AT_REMOVEDIR)),
     st.tuples(st.just("truncate"), name, st.sampled_from([0, 3, 6000])),
-    st.tuples(st.just("chmod"), name, st.sampled_from([0o700, 0o4755, 0o711])),
+    st.tuples(st.just("chmod"), name, st.sampled_from([0o700, 0o755, 0o711])),
     st.tuples(st.just("utimensat"), st.just(D), name, st.just(0), st.just(0)),
     st.tuples(st.just("write"), name, st.sampled_from(FLAGS), st.sampled_from([b"x", b"written", b""])),
     st.tuples(st.just("hold"), name, st.sampled_from([os.O_RDONLY, os.O_RDWR, os.O_RDONLY | os.O_DIRECTORY])),
