@@ -73,7 +73,7 @@ axes.axvline(native, color="black", linewidth=0.8, linestyle=":", zorder=0)
 words = f"{1 / best['ratio']:.0f} times cheaper" if best["ratio"] < 1 else f"{best['ratio']:.0f} times dearer"
 figure.suptitle(f"ioctl without a terminal, {best['way']}:\n{words} than Linux (dotted)", x=0.02, ha="left",
                 fontsize=9, fontweight="bold")
-axes.set(xscale="log", xlim=(1, 2e7), ylim=(y - 0.3, -0.3), yticks=places, yticklabels=labels,
+axes.set(xscale="log", xlim=(1, 6e7), ylim=(y - 0.3, -0.3), yticks=places, yticklabels=labels,
          xlabel="cycles per call, log scale")
 axes.tick_params(axis="y", length=0)
 axes.spines[["top", "right"]].set_visible(False)
