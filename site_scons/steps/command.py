@@ -6,6 +6,8 @@ import json
 import shlex
 from pathlib import Path
 
+from steps import client
+
 
 def load(path: Path) -> dict:
     """Read the description of a run or of an expectation, as verbs/app.py writes it."""
@@ -22,6 +24,8 @@ def guest(run: dict, result: Path | None = None) -> list[str]:
         words += ["--json", str(result)]
     if run["workdir"]:
         words += ["--mount", f"{run['workdir']}:/app", "--cwd", "/app"]
+    for ports in run.get("publish", []):
+        words += ["--publish", ports]
     for mount in run["mounts"]:
         words += ["--mount", mount]
     for key, value in run["env"].items():
@@ -31,6 +35,7 @@ def guest(run: dict, result: Path | None = None) -> list[str]:
 
 def by_hand(run: dict) -> str:
     """Return the line that runs it again, for a shell at the top of the tree."""
+    run = client.filled(run, client.PORT_BY_HAND) if run.get("client") else run
     line = shlex.join(guest(run))
     if run["engine"] == "native" and run["workdir"]:
         line = f"cd {shlex.quote(run['workdir'])} && {line}"

@@ -8,6 +8,8 @@ output of the commands goes to FOLDER's name with `.log`, and its end is shown w
     steps = ["make CC=skete-cc", ...]   commands, run one after the other; {jobs} is filled in. skete-cc compiles and links
                                         static programs with the chosen libc
     libcs = ["musl"]                    optional: those it can be built with, where that is not each
+    [build.commands]                    commands that the steps need besides what every build does = Debian's package
+    tclsh = "tcl"
     [build.environment]                 variables for the steps
     [build.provides]                    the name that apps know a file by = its path in the source tree
     lua = "src/lua"
@@ -27,8 +29,8 @@ from steps import archive, step
 from steps.libc import FOREIGN, Progress, run
 from steps.step import Failure
 
-KINDS = {"steps": list, "libcs": list, "environment": dict, "provides": dict}
-OPTIONAL = {"libcs": [], "environment": {}}
+KINDS = {"steps": list, "libcs": list, "environment": dict, "provides": dict, "commands": dict}
+OPTIONAL = {"libcs": [], "environment": {}, "commands": {}}
 ELF = b"\x7fELF"
 
 
@@ -39,6 +41,7 @@ class Plan:
     libcs: list[str]
     environment: Mapping[str, str]
     provides: Mapping[str, str]
+    commands: Mapping[str, str]
 
 
 def plan(recipe: Recipe) -> Plan:
@@ -94,6 +97,9 @@ def main(arguments: list[str]) -> None:
         how = plan(recipe)
     except RecipeError as error:
         raise Failure(str(error)) from error
+    for command, package in how.commands.items():
+        if not shutil.which(command):
+            raise Failure(f"{recipe.title} cannot be built without {command}; on Debian: apt-get install {package}")
     name = options.folder.name
     with step.workspace(options.folder.parent, "program") as work:
         source, commands = work / "source", work / "bin"

@@ -20,7 +20,7 @@ import threading
 import time
 from pathlib import Path
 
-from steps import command, progress, step
+from steps import client, command, progress, step
 from steps.progress import Progress
 from steps.step import Failure
 
@@ -118,6 +118,10 @@ def main(arguments: list[str]) -> None:
     description, output, result = map(Path, arguments)
     run = command.load(description)
     prepare(run)
+    again = f"by hand: {command.by_hand(run)}"
+    port = client.free_port() if run.get("client") else None
+    if port:
+        run = client.filled(run, port)
     native = run["engine"] == "native"
     # The build's own PYTHONPATH is none of the monitor's business.
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
@@ -126,11 +130,14 @@ def main(arguments: list[str]) -> None:
         line = command.guest({**run, "program": os.path.abspath(run["program"])} if native else run, words)
         begun = time.monotonic()
         child, ours = start(run, line, environment)
-        with open(unfinished, "wb") as f:
+        # What is judged with a client is what that says; a server may print what it likes.
+        with open(output.with_suffix(".server") if port else unfinished, "wb") as f:
             targets = [f, sys.stdout.buffer] if step.verbose() else [f]
             reader = threading.Thread(target=copy, args=(ours, targets))
             reader.start()
             try:
+                if port:
+                    client.talk(run, port, unfinished, child, environment)
                 status = wait(child, run["timeout"] + (0 if native else GRACE_S), told)
             finally:
                 told.clear()
@@ -141,7 +148,6 @@ def main(arguments: list[str]) -> None:
         if native:
             words.write_text(json.dumps(native_result(run, status, time.monotonic() - begun), indent=1) + "\n")
         said = read(words)
-        again = f"by hand: {command.by_hand(run)}"
         if status == 124 and (said is None or said["status"]["kind"] == "timeout"):
             raise Failure(f"{run['label']}: not finished after {run['timeout']} s (timeout= gives it longer)\n{again}")
         if said is None:

@@ -93,6 +93,8 @@ def natively(expect: dict, printed: bytes, said: dict) -> str | None:
         return f"natively its output has no /{expect['pattern']}/; its last words:{last_words(before)}"
     if native["exit_status"] != said["exit_status"]:
         return f"natively it {ending(native['status'])}"
+    if besides := expect.get("besides"):
+        before, printed = (re.sub(besides.encode(), b"...", text, flags=re.MULTILINE) for text in (before, printed))
     if why := difference(before, printed, expect["output"]):
         return why
     folders = [Path(folder) for folder in expect["folders"] if folder]

@@ -33,8 +33,10 @@ class Checker:
 
 @dataclass(frozen=True)
 class Native:
-    """An expectation: what the same program does without a monitor, which is to print something."""
+    """An expectation: what the same program does without a monitor, which is to print something. Where `besides` is found
+    in the output, it may differ."""
     expression: str
+    besides: str = ""
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,7 @@ def give(env) -> None:
     source.give(env)
     env.AddMethod(_app, "App")
     env.AddMethod(lambda env, expression: Pattern(expression), "Pattern")
-    env.AddMethod(lambda env, expression: Native(expression), "Native")
+    env.AddMethod(lambda env, expression, besides="": Native(expression, besides), "Native")
     env.AddMethod(lambda env, program, *words: Checker(program, words), "Checker")
     env.AddMethod(lambda env, target, sources, command: Generated(target, Flatten([sources]), command), "Generate")
 
@@ -72,7 +74,7 @@ def give(env) -> None:
 DEFAULTS = {
     "args": [], "expect": 0, "status": 0, "libs": [], "defines": {}, "include": [], "cflags": [], "opt": "2",
     "generate": [], "classes": None, "newlib": [], "env": {}, "mounts": [], "files": [], "workdir": False,
-    "stdin": None, "tty": None, "timeout": 60,
+    "stdin": None, "tty": None, "timeout": 60, "client": [],
 }
 
 
@@ -90,7 +92,7 @@ def _app(env, name: str, sources, /, **given) -> None:
         print(f"skete: {why}: left out")
         return
     made = [g.target for g in want["generate"]]
-    given = [*Flatten([sources]), *want["newlib"], *want["files"], *filter(None, [want["stdin"]])]
+    given = [*Flatten([sources]), *want["newlib"], *want["files"], *want["client"], *filter(None, [want["stdin"]])]
     for missing in [one for one in given if isinstance(one, Missing)]:
         if not env["SEVERAL"]:
             refuse(f"{where}: {missing.why}")
@@ -201,6 +203,7 @@ def _verdict(env, program, check, want: dict) -> tuple[object, dict]:
     files = [path.node if isinstance(path, Built) else File(f"#{out}/{path}" if path in made else path)
              for path in want["files"]]
     stdin = File(want["stdin"]) if want["stdin"] else None
+    client = [path.node if isinstance(path, Built) else File(path) for path in want["client"]]
     if isinstance(want["expect"], Native):
         # Else a native run finds the host's commands, which the guest has not: a shell without PATH has one of its own.
         want = {**want, "env": {"PATH": ".", **want["env"]}}
@@ -210,7 +213,7 @@ def _verdict(env, program, check, want: dict) -> tuple[object, dict]:
         "mounts": [_mount(env, mount) for mount in want["mounts"]], "files": [path_of(f) for f in files],
         "workdir": f"{place}/{name}.work" if want["workdir"] or files else None,
         "stdin": path_of(stdin) if stdin else None, "tty": want["tty"], "timeout": timeout, "engine": engine,
-        "monitor": env["monitor"],
+        "monitor": env["monitor"], "client": [path_of(f) for f in client],
     }
     about = {"app": env["LABEL"], "class": env["class"] if want["classes"] else None, "threads": int(env["threads"]),
              "libc": env["TOOLCHAIN"].name, "engine": engine, "by_hand": command.by_hand(run)}
@@ -220,10 +223,10 @@ def _verdict(env, program, check, want: dict) -> tuple[object, dict]:
         f"{env['threads']} threads" if env["threads"] != "1" else "",
         "natively" if engine == "native" else f"engine {engine}"]))
     ran = step(env, [f"#{place}/{name}.out", f"#{place}/{name}.result.json"],
-               [described, program, check, *files, *([stdin] if stdin else []), *_monitor(env)],
-               "$STEP.run $SOURCE $TARGETS", "command")
+               [described, program, check, *files, *client, *([stdin] if stdin else []), *_monitor(env)],
+               "$STEP.run $SOURCE $TARGETS", "command", "client")
     if isinstance(want["expect"], Native):
-        expect, needs = _native(env, run, [program, check, *files, *([stdin] if stdin else [])], want["expect"])
+        expect, needs = _native(env, run, [program, check, *files, *client, *([stdin] if stdin else [])], want["expect"])
     else:
         expect, needs = _expectation(env, want)
     judged = _spec(env, f"#{place}/{name}.expect.json", {
@@ -249,14 +252,14 @@ def _native(env, run: dict, sources: list, expect: Native) -> tuple[dict, list]:
     if not File(targets[0]).has_builder():
         env = env.Clone(LABEL=env["LABEL"], RUN_DETAILS="natively, to compare with")
         ran = step(env, targets, [_spec(env, f"#{place}/{name}.run.json", native), *sources], "$STEP.run $SOURCE $TARGETS",
-                   "command")
+                   "command", "client")
         if env["run"] == "again":
             env.AlwaysBuild(ran)
         env.NoCache(ran)
         env.Clean(ran, f"#{place}/{name}.work")
     nodes = [File(target) for target in targets]
     return {"kind": "native", "pattern": expect.expression, "output": path_of(nodes[0]), "result": path_of(nodes[1]),
-            "folders": [native["workdir"], run["workdir"]]}, nodes
+            "folders": [native["workdir"], run["workdir"]], "besides": expect.besides}, nodes
 
 
 def _expectation(env, want: dict) -> tuple[dict, list]:

@@ -14,13 +14,11 @@ from SCons.Script import COMMAND_LINE_TARGETS, GetOption
 
 from steps.plan import plan
 from verbs import libc
-from verbs.source import unfetched
+from verbs.source import TESTED_PROGRAMS, unfetched
 from verbs.options import BUILD, TOP, refuse
 
 #: libcs that tests are about, beside the chosen one
 TESTED = ("dietlibc",)
-#: programs from elsewhere that are built and verified before the tests; the others take minutes
-VERIFIED = ("lua", "bzip2", "zlib", "dash")
 #: what npb= is about
 NPB = "tests/apps/npb/test_classes.py"
 
@@ -40,7 +38,7 @@ def declare(env, toolchain, apps) -> None:
     # -rs: why a test was skipped is part of the result.
     if env["npb"] == "usual":
         others, more = _others(env, toolchain)
-        verified = [run.verdict for run in apps.runs if run.recipe and run.folder in VERIFIED and run.verdict is not None]
+        verified = [run.verdict for run in apps.runs if run.recipe and run.folder in TESTED_PROGRAMS and run.verdict is not None]
         needs, words = [toolchain.stamp, *others, *apps.programs, *verified], "-rs"
     else:
         # Each takes its time, so each is named.

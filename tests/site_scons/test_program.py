@@ -82,6 +82,8 @@ def test_a_program_is_fetched_built_and_verified(tree):
     ("data = \"data.txt\"", "data = \"../data.txt\"", "build.provides.data must be a path in the source tree"),
     ("main.c\"]", "main.c {what}\"]", "cannot be filled in: 'what'"),
     ("[build.provides]", "[build.gives]", "build.gives is no key"),
+    ("[build.provides]", '[build.commands]\nno-such-command = "nothing"\n[build.provides]',
+     "a program cannot be built without no-such-command; on Debian: apt-get install nothing"),
 ])
 def test_what_is_wrong_is_said(tree, old, new, why):
     publish(tree, (old, new))
@@ -151,6 +153,14 @@ def test_what_differs_from_the_native_run_is_said(runs, change, why):
     expect, run = runs
     change(run)
     assert why in objection(expect, run)
+
+
+def test_what_may_differ_is_left_out_of_the_comparison(runs):
+    expect, run = runs
+    for folder, text in ((run, "took 5 s\ndone\n"), (run.parent / "native", "took 9 s\ndone\n")):
+        (folder / "out").write_text(text)
+    assert "line 1 differs from" in objection(expect, run)
+    assert objection({**expect, "besides": "[0-9]+ s$"}, run) is None
 
 
 def test_another_status_than_natively(runs):
