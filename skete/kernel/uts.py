@@ -213,7 +213,7 @@ ROWS = (
     Row(157, prctl, (I32, U64, U64, U64, U64), "PR_SET_NAME, _PDEATHSIG and _CHILD_SUBREAPER act; _DUMPABLE, "
                                                "_NO_NEW_PRIVS, _TIMERSLACK and their kin are kept and shown; "
                                                "the rest: EINVAL"),
-    Row(160, setrlimit, (U32, ADDR), "only RLIMIT_NOFILE and RLIMIT_NPROC act"),
-    Row(302, prlimit64, (I32, U32, ADDR, ADDR), "only RLIMIT_NOFILE and RLIMIT_NPROC act"),
+    Row(160, setrlimit, (U32, ADDR), "only RLIMIT_FSIZE, RLIMIT_NOFILE and RLIMIT_NPROC act"),
+    Row(302, prlimit64, (I32, U32, ADDR, ADDR), "only RLIMIT_FSIZE, RLIMIT_NOFILE and RLIMIT_NPROC act"),
     Row(318, getrandom, (ADDR, SIZE, U32)),
 )

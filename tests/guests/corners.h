@@ -4,8 +4,9 @@
 #define CORNERS_H
 
 #include "check.h"
+#include <sys/mman.h>
 
-static long shown(const char *name, const char *words, long result)
+static inline long shown(const char *name, const char *words, long result)
 {
 	int error = errno;
 	printf("%s(%s) = ", name, words);
@@ -24,6 +25,29 @@ static long shown(const char *name, const char *words, long result)
 /* Any expression. */
 #define SAY(what) printf("%s: %ld\n", #what, (long)(what))
 
+/* The same with words as wide as registers: a -1 is all ones, whatever the type that it was written in. */
+#define R(name, ...) widely(#name, #__VA_ARGS__, SYS_##name, (long[6]){ __VA_ARGS__ })
+
+static inline long widely(const char *name, const char *words, long nr, const long *a)
+{
+	long result = raw(nr, a[0], a[1], a[2], a[3], a[4], a[5]);
+	if (result < 0 && result > -4096) {
+		errno = (int)-result;
+		result = -1;
+	}
+	return shown(name, words, result);
+}
+
+#define P(pointer) ((long)(pointer))
 #define BAD ((void *)16)
+#define CLOSED 99L
+
+/* Two pages, of which the second is not there: the address of the border. */
+static inline char *border(void)
+{
+	char *pages = mmap(0, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	munmap(pages + 4096, 4096);
+	return pages + 4096;
+}
 
 #endif

@@ -87,9 +87,9 @@ def fcntl(task, fd: int, command: int, arg: int):
             raise OSError(EBADF, "no pipe")
         if command == F_SETPIPE_SZ and arg & 0xffff_ffff > 1 << 31:
             raise OSError(EINVAL, f"a pipe of {arg} bytes")
-        return file.fcntl(command, arg & 0x7fff_ffff)
-    if command in (F_ADD_SEALS, F_GET_SEALS):
         return file.fcntl(command, arg & 0xffff_ffff)
+    if command in (F_ADD_SEALS, F_GET_SEALS):
+        return _seals(file, command, arg & 0xffff_ffff)
     if command in (F_GETLK, F_SETLK, F_SETLKW, F_OFD_GETLK, F_OFD_SETLK, F_OFD_SETLKW):
         return _lock(task, file, command, arg)
     if command in (F_GETOWN, F_GETSIG):
@@ -97,6 +97,15 @@ def fcntl(task, fd: int, command: int, arg: int):
     if command == F_SETOWN:
         return 0
     raise OSError(EINVAL, f"fcntl {command}")
+
+
+def _seals(file, command: int, arg: int) -> int:
+    try:
+        return file.fcntl(command, arg)
+    except OSError as e:
+        if e.errno == EBADF:        # what no other command of this kind of file knows
+            raise OSError(EINVAL, "cannot be sealed") from None
+        raise
 
 
 def _lock(task, file, command: int, addr: int):

@@ -1,12 +1,14 @@
 """System calls that move data through one buffer, and the offset: read, write, lseek, truncation, sync."""
 from __future__ import annotations
 
-from errno import EBADF, EFBIG, EINVAL, EISDIR, EOPNOTSUPP, EOVERFLOW, ESPIPE
+from errno import EBADF, EFAULT, EFBIG, EINVAL, EISDIR, EOPNOTSUPP, EOVERFLOW, ESPIPE
 
 from skete.abi.fcntl import AT_FDCWD, FALLOC_FL_COLLAPSE_RANGE, FALLOC_FL_INSERT_RANGE, FALLOC_FL_KEEP_SIZE, \
-    FALLOC_FL_PUNCH_HOLE, FALLOC_FL_SUPPORTED, FALLOC_FL_UNSHARE_RANGE, MAX_RW_COUNT, O_DIRECTORY, O_NONBLOCK, \
-    O_PATH, SEEK_CUR, SYNC_FILE_RANGE_ALL
+    FALLOC_FL_PUNCH_HOLE, FALLOC_FL_SUPPORTED, FALLOC_FL_UNSHARE_RANGE, MAX_RW_COUNT, O_NONBLOCK, O_PATH, \
+    SEEK_CUR, SYNC_FILE_RANGE_ALL
+from skete.abi.mman import TASK_SIZE_MAX
 from skete.abi.stat import S_IFBLK, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG
+from skete.kernel.files.filelimit import check_size, within
 from skete.kernel.files.transfer import broken_pipe, read_from, readable, writable, write_to
 from skete.kernel.files.walk import walk
 from skete.kernel.row import ADDR, FD, I32, I64, PATH, SIZE, U32, Row
@@ -18,8 +20,7 @@ def read(task, fd: int, addr: int, count: int):
     """read(2): bytes moved, 0 at the end. EBADF EFAULT EISDIR EINVAL EAGAIN"""
     file = readable(task, fd)
     if count > MAX_RW_COUNT:
-        _size(count)
-        count = MAX_RW_COUNT
+        count = _clamped(addr, count)
     try:
         return file.read(task.mm.views(addr, count, True))
     except BlockingIOError:
@@ -30,12 +31,18 @@ def write(task, fd: int, addr: int, count: int):
     """write(2): bytes moved. EBADF EFAULT EPIPE EAGAIN ENOSPC"""
     file = writable(task, fd)
     if count > MAX_RW_COUNT:
-        _size(count)
-        count = MAX_RW_COUNT
+        count = _clamped(addr, count)
     views = task.mm.views(addr, count)
     if file.poll_fd < 0:
-        return file.write(views)
+        return file.write(views if task.process.rlimits is None else within(task, file, views))
     return write_to(task, file, [(addr, count)], views)
+
+
+def _clamped(addr: int, count: int) -> int:
+    """MAX_RW_COUNT, of a buffer that could be: whether it ends below the kernel's addresses is asked first."""
+    if addr + count > TASK_SIZE_MAX:
+        raise OSError(EFAULT, f"a count of {count:#x}")
+    return MAX_RW_COUNT
 
 
 def _size(count: int) -> None:
@@ -47,16 +54,21 @@ def pread64(task, fd: int, addr: int, count: int, offset: int) -> int:
     """pread(2). EBADF EFAULT EINVAL ESPIPE EISDIR"""
     if offset < 0:
         raise OSError(EINVAL, f"offset {offset}")
-    _size(count)
-    return readable(task, fd).pread(task.mm.views(addr, min(count, MAX_RW_COUNT), True), offset)
+    file = readable(task, fd)
+    if count > MAX_RW_COUNT:
+        count = _clamped(addr, count)
+    return file.pread(task.mm.views(addr, count, True), offset)
 
 
 def pwrite64(task, fd: int, addr: int, count: int, offset: int) -> int:
     """pwrite(2). EBADF EFAULT EINVAL ESPIPE"""
     if offset < 0:
         raise OSError(EINVAL, f"offset {offset}")
-    _size(count)
-    return writable(task, fd).pwrite(task.mm.views(addr, min(count, MAX_RW_COUNT)), offset)
+    file = writable(task, fd)
+    if count > MAX_RW_COUNT:
+        count = _clamped(addr, count)
+    views = task.mm.views(addr, count)
+    return file.pwrite(views if task.process.rlimits is None else within(task, file, views, offset), offset)
 
 
 def inode_file(task, fd: int):
@@ -82,6 +94,8 @@ def ftruncate(task, fd: int, length: int) -> int:
     file = inode_file(task, fd)
     if not file.writable:
         raise OSError(EINVAL, "not open for writing")
+    if task.process.rlimits is not None:
+        check_size(task, file.stat().st_size, length)
     file.truncate(length)
     return 0
 
@@ -94,7 +108,10 @@ def truncate(task, path: bytes, length: int) -> int:
         kind = place.found().st_mode & S_IFMT
         if kind == S_IFDIR:
             raise OSError(EISDIR, "a directory")
-        place.writable().parent.truncate(place.name, length)
+        place.writable()
+        if task.process.rlimits is not None:
+            check_size(task, place.st.st_size, length)
+        place.parent.truncate(place.name, length)
     return 0
 
 
@@ -122,6 +139,8 @@ def fallocate(task, fd: int, mode: int, offset: int, length: int) -> int:
         raise OSError(EBADF, "not open for writing")
     if offset + length >> 63:
         raise OSError(EFBIG, f"offset {offset}, length {length}")
+    if task.process.rlimits is not None and not mode & (FALLOC_FL_KEEP_SIZE | FALLOC_FL_COLLAPSE_RANGE):
+        check_size(task, file.stat().st_size, offset + length)
     file.allocate(mode, offset, length)
     return 0
 
@@ -182,6 +201,8 @@ def fadvise64(task, fd: int, offset: int, length: int, advice: int) -> int:
     return 0
 
 
+#: The largest offset there is.
+_OFFSET_MAX = (1 << 63) - 1
 #: What one call of sendfile or copy_file_range moves at most: the rest of the machine waits meanwhile.
 _COPY_MOST = 1 << 20
 
@@ -190,7 +211,9 @@ def sendfile(task, out_fd: int, in_fd: int, offset_addr: int, count: int):
     """sendfile(2): bytes moved. EBADF EINVAL EFAULT EAGAIN"""
     source, target = readable(task, in_fd), writable(task, out_fd)
     _size(count)
-    if source.poll_fd >= 0 or target.append or source.flags & O_DIRECTORY:
+    if source.poll_fd >= 0 and offset_addr:
+        raise OSError(ESPIPE, "no offset there")
+    if source.poll_fd >= 0 or target.append or source.stat().st_mode & S_IFMT == S_IFDIR:
         raise OSError(EINVAL, "cannot send from there, or to there")
     offset = None
     if offset_addr:
@@ -201,7 +224,8 @@ def sendfile(task, out_fd: int, in_fd: int, offset_addr: int, count: int):
     if not data:
         return 0
     try:
-        done = target.write([memoryview(data)])
+        view = [memoryview(data)]
+        done = target.write(view if task.process.rlimits is None else within(task, target, view))
     except BlockingIOError:
         done = 0
         if target.flags & O_NONBLOCK:
@@ -210,6 +234,9 @@ def sendfile(task, out_fd: int, in_fd: int, offset_addr: int, count: int):
     except BrokenPipeError:
         _put_back(source, offset, len(data))
         broken_pipe(task)
+        raise
+    except OSError:
+        _put_back(source, offset, len(data))
         raise
     if done == 0:
         _put_back(source, offset, len(data))
@@ -278,11 +305,19 @@ def copy_file_range(task, in_fd: int, in_addr: int, out_fd: int, out_addr: int, 
         raise OSError(EOVERFLOW, "the range wraps around")
     if (start or 0) >> 63 or (to or 0) >> 63:
         raise OSError(EINVAL, "a negative offset")
+    if to == _OFFSET_MAX:
+        raise OSError(EFBIG, f"to {to}")
     _no_overlap(source, target, start, to, count)
     data = _take(source, start, min(count, _COPY_MOST))
     if not data:
         return 0
     view = [memoryview(data)]
+    if task.process.rlimits is not None:
+        try:
+            view = within(task, target, view, to)
+        except OSError:
+            _put_back(source, start, len(data))
+            raise
     done = target.write(view) if to is None else target.pwrite(view, to)
     _put_back(source, start, len(data) - done)
     if in_addr:

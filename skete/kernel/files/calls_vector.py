@@ -4,6 +4,7 @@ from __future__ import annotations
 from errno import EINVAL, EOPNOTSUPP
 
 from skete.abi.fcntl import O_APPEND, RWF_APPEND, RWF_DSYNC, RWF_HIPRI, RWF_NOAPPEND, RWF_NOWAIT, RWF_SYNC
+from skete.kernel.files.filelimit import within
 from skete.kernel.files.transfer import iovec, read_from, readable, spread, writable, write_to
 from skete.kernel.row import ADDR, FD, I32, I64, SIZE, Row
 
@@ -39,6 +40,7 @@ def pwritev(task, fd: int, iov: int, count: int, offset: int, high: int = 0) -> 
 
 def preadv2(task, fd: int, iov: int, count: int, offset: int, high: int, flags: int):
     """preadv2(2): offset -1 is the file's own. EOPNOTSUPP for flags that the file cannot"""
+    readable(task, fd)
     _check(flags)
     if offset == -1 and not flags:
         return readv(task, fd, iov, count)
@@ -49,6 +51,7 @@ def preadv2(task, fd: int, iov: int, count: int, offset: int, high: int, flags: 
 
 def pwritev2(task, fd: int, iov: int, count: int, offset: int, high: int, flags: int):
     """pwritev2(2): offset -1 is the file's own. EOPNOTSUPP for flags that the file cannot"""
+    writable(task, fd)
     _check(flags)
     if offset == -1 and not flags:
         return writev(task, fd, iov, count)
@@ -86,7 +89,8 @@ def _pwritev(task, fd: int, iov: int, count: int, offset: int, flags: int) -> in
     if not file.flags & O_APPEND:
         # musl's pwrite(3) asks for it each time; hosts before Linux 6.9 do not know it.
         flags &= ~RWF_NOAPPEND
-    return file.pwrite(spread(task, iovec(task, iov, count), False), offset, flags)
+    views = spread(task, iovec(task, iov, count), False)
+    return file.pwrite(views if task.process.rlimits is None else within(task, file, views, offset), offset, flags)
 
 
 _FLAGS = "flags with offset -1: regular files only (ESPIPE for streams)"

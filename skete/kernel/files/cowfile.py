@@ -6,7 +6,7 @@ the copy is put under its descriptor, with offset and lock. So a reader sees wha
 from __future__ import annotations
 
 import os
-from errno import EBADF
+from errno import EBADF, EOPNOTSUPP
 from fcntl import LOCK_NB, LOCK_UN
 from fcntl import flock as host_flock
 
@@ -89,6 +89,9 @@ class CowPath(HostPath):
 
     def stat(self):
         return self.mount.shown(os.fstat(self.host_fd), self.ino)
+
+    def chown(self, uid: int, gid: int) -> None:
+        raise OSError(EOPNOTSUPP, "an O_PATH handle: it could be the original")
 
     def change(self) -> None:
         """Its inode is going to be changed."""

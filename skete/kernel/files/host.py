@@ -163,6 +163,9 @@ class HostPath(Description):
     def readlink(self) -> bytes:
         return os.readlink(b"", dir_fd=self.host_fd)
 
+    def chown(self, uid: int, gid: int) -> None:
+        os.chown(f"/proc/self/fd/{self.host_fd}", uid, gid)
+
     @property
     def node(self):
         if self.directory is None:

@@ -5,7 +5,7 @@ or a stream takes a part, does a call become a generator, which looks up guest m
 """
 from __future__ import annotations
 
-from errno import EAGAIN, EBADF, EINTR, EINVAL
+from errno import EAGAIN, EBADF, EFAULT, EINTR, EINVAL
 from select import EPOLLIN, EPOLLOUT
 from struct import Struct
 
@@ -15,6 +15,7 @@ from skete.kernel.outcome import READY, SIGNAL, TIMEOUT, Restart, Wait
 __all__ = ["broken_pipe", "interrupted", "iovec", "read_from", "readable", "spread", "writable", "write_to"]
 
 _IOVEC = Struct("<Qq")
+_PAGE = 4096
 
 
 def readable(task, fd: int):
@@ -108,6 +109,11 @@ def write_to(task, file, pieces: list, views: list | None = None):
         return _write_later(task, file, pieces, 0)
     if views is None:
         views = spread(task, pieces, False)
+    if file.poll_fd >= 0 and sum(map(len, views)) < (total := sum(length for _, length in pieces)) <= _PAGE:
+        raise OSError(EFAULT, "a pipe takes a page whole")
+    if file.poll_fd < 0 and task.process.rlimits is not None:
+        from skete.kernel.files.filelimit import within
+        return file.write(within(task, file, views))
     try:
         done = file.write(views)
     except BlockingIOError:
