@@ -68,8 +68,8 @@ def plan(recipe: Recipe) -> Plan:
     """Return a recipe's plan. RecipeError names the file and the key when it lacks something or has an unknown word."""
     known = [field.name for field in fields(Plan)]
     table = {**OPTIONAL, **recipe.build}
-    _check(recipe, "build", table, KINDS)
-    _check(recipe, "build.crt", table["crt"], CRT_KEYS)
+    check(recipe, "build", table, KINDS)
+    check(recipe, "build.crt", table["crt"], CRT_KEYS)
     for step in table["steps"]:
         _check_step(recipe, step)
     _check_lacks(recipe, "build", table["lacks"])
@@ -79,7 +79,7 @@ def plan(recipe: Recipe) -> Plan:
 def host(recipe: Recipe) -> Mapping[str, object]:
     """Return the [host] table of a libc that the machine has. RecipeError names the file and the key that is wrong."""
     table = {"lacks": [], **recipe.host}
-    _check(recipe, "host", table, HOST_KEYS)
+    check(recipe, "host", table, HOST_KEYS)
     _check_lacks(recipe, "host", table["lacks"])
     return table
 
@@ -90,7 +90,8 @@ def _check_lacks(recipe: Recipe, where: str, lacks: list[str]) -> None:
             raise RecipeError(f"{recipe.path}: {where}.lacks: there is no word {word!r}; there are {', '.join(LACKS)}")
 
 
-def _check(recipe: Recipe, where: str, table: Mapping[str, object], kinds: Mapping[str, type]) -> None:
+def check(recipe: Recipe, where: str, table: Mapping[str, object], kinds: Mapping[str, type]) -> None:
+    """RecipeError where a table lacks a key of `kinds`, has another one, or a value of another type."""
     for key in table:
         if key not in kinds:
             raise RecipeError(f"{recipe.path}: {where}.{key} is no key of a recipe; known are {', '.join(kinds)}")

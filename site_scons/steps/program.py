@@ -27,6 +27,7 @@ from typing import Mapping
 from fetch import Recipe, RecipeError, load_recipe
 from steps import archive, step
 from steps.libc import FOREIGN, Progress, run
+from steps.plan import check
 from steps.step import Failure
 
 KINDS = {"steps": list, "libcs": list, "environment": dict, "provides": dict, "commands": dict}
@@ -47,14 +48,7 @@ class Plan:
 def plan(recipe: Recipe) -> Plan:
     """Return a recipe's plan. RecipeError names the file and the key that is wrong."""
     table = {**OPTIONAL, **recipe.build}
-    for key in table:
-        if key not in KINDS:
-            raise RecipeError(f"{recipe.path}: build.{key} is no key of a program's recipe; known are {', '.join(KINDS)}")
-    for key, kind in KINDS.items():
-        if key not in table:
-            raise RecipeError(f"{recipe.path}: build.{key} is missing")
-        if not isinstance(table[key], kind):
-            raise RecipeError(f"{recipe.path}: build.{key} must be a {kind.__name__}; it is {table[key]!r}")
+    check(recipe, "build", table, KINDS)
     for line in table["steps"]:
         try:
             line.format(jobs=1)

@@ -78,7 +78,7 @@ def test_a_program_is_fetched_built_and_verified(tree):
     ("main.c\"]", "absent.c\"]", "ended with status 1; the whole output is in"),
     ("skete-cc -D", "no-such-command -D", "no-such-command cannot be started"),
     ("skete-cc -DSAID", "gcc -no-pie -include stdio.h -DSAID", "sub/prog is a dynamic program"),
-    ("libcs =", "libs =", "build.libs is no key of a program's recipe; known are"),
+    ("libcs =", "libs =", "build.libs is no key of a recipe; known are"),
     ("data = \"data.txt\"", "data = \"../data.txt\"", "build.provides.data must be a path in the source tree"),
     ("main.c\"]", "main.c {what}\"]", "cannot be filled in: 'what'"),
     ("[build.provides]", "[build.gives]", "build.gives is no key"),
