@@ -37,6 +37,11 @@ static void attributes(void)
 	T(getxattr, "x", "user.b", buffer, 5);
 	T(fgetxattr, opath, "user.a", buffer, 5);
 	T(fgetxattr, 999, "user.a", buffer, 5);
+	T(fgetxattr, pipes[0], "user.a", buffer, 5);
+	T(fsetxattr, pipes[0], "user.a", "v", 1, 0);
+	T(fremovexattr, pipes[0], "user.a");
+	T(fgetxattr, pipes[0], "nothing.a", buffer, 5);
+	T(flistxattr, pipes[0], buffer, 100);
 	T(removexattr, "x", "user.b");
 	T(removexattr, "x", "user.a");
 	T(removexattr, "x", "");

@@ -4,6 +4,7 @@ from __future__ import annotations
 from errno import E2BIG, EBADF, EINVAL, ENAMETOOLONG, ENODATA, EOPNOTSUPP, EPERM, ERANGE, EROFS
 
 from skete.abi.fcntl import AT_FDCWD
+from skete.abi.stat import S_IFDIR, S_IFMT, S_IFREG
 from skete.abi.xattr import TRUSTED_PREFIX, USER_PREFIX, XATTR_CREATE, XATTR_LIST_MAX, XATTR_NAME_MAX, \
     XATTR_REPLACE, XATTR_SIZE_MAX
 from skete.kernel.files.calls_io import inode_file
@@ -24,14 +25,16 @@ def _name(task, addr: int) -> bytes:
     return name
 
 
-def _served(name: bytes, changes: bool) -> None:
-    """Only user.* is. trusted.* takes CAP_SYS_ADMIN to change and is invisible without."""
+def _served(name: bytes, changes: bool, where) -> None:
+    """Only user.* is, of files and directories. trusted.* takes CAP_SYS_ADMIN to change and is invisible without."""
     if name.startswith(TRUSTED_PREFIX):
         raise OSError(EPERM if changes else ENODATA, "trusted attributes")
     if not name.startswith(USER_PREFIX):
         raise OSError(EOPNOTSUPP, "not in the user namespace")
     if name == USER_PREFIX:
         raise OSError(EINVAL, "no name after the prefix")
+    if where is None:
+        raise OSError(EPERM if changes else ENODATA, "no file and no directory")
 
 
 def _by_path(task, path: bytes, follow: bool, act, changes: bool = False):
@@ -46,6 +49,8 @@ def _by_fd(task, fd: int, act, changes: bool = False):
     file = inode_file(task, fd)
     if changes and file.readonly:
         raise OSError(EROFS, "mounted read-only")
+    if file.stat().st_mode & S_IFMT not in (S_IFREG, S_IFDIR):
+        return act(None)
     if file.host_fd < 0:
         if not hasattr(file, "directory"):
             raise OSError(EOPNOTSUPP, "no host file")
@@ -67,7 +72,7 @@ def _setter(task, name_at: int, addr: int, size: int, flags: int):
 
     def act(where) -> int:
         import os
-        _served(name, True)
+        _served(name, True, where)
         os.setxattr(where, name, value, flags, **_nofollow(where))
         return 0
     return act
@@ -82,7 +87,7 @@ def _getter(task, name_at: int, addr: int, size: int):
 
     def act(where) -> int:
         import os
-        _served(name, False)
+        _served(name, False, where)
         return _give(task, os.getxattr(where, name, **_nofollow(where)), addr, min(size, XATTR_SIZE_MAX))
     return act
 
@@ -90,7 +95,7 @@ def _getter(task, name_at: int, addr: int, size: int):
 def _lister(task, addr: int, size: int):
     def act(where) -> int:
         import os
-        names = [os.fsencode(name) for name in os.listxattr(where, **_nofollow(where))]
+        names = [] if where is None else [os.fsencode(name) for name in os.listxattr(where, **_nofollow(where))]
         return _give(task, b"".join(name + b"\0" for name in names if name.startswith(USER_PREFIX)), addr,
                      min(size, XATTR_LIST_MAX))
     return act
@@ -110,7 +115,7 @@ def _remover(task, name_at: int):
 
     def act(where) -> int:
         import os
-        _served(name, True)
+        _served(name, True, where)
         os.removexattr(where, name, **_nofollow(where))
         return 0
     return act
