@@ -115,6 +115,8 @@ def clock_nanosleep(task, clock: int, flags: int, request: int, remain: int):
         raise OSError(EINVAL, f"clock {clock}")
     if clock in (CLOCK_THREAD_CPUTIME_ID, CLOCK_MONOTONIC_RAW, 5, 6):
         raise OSError(EOPNOTSUPP, f"clock {clock} cannot be slept on")
+    if clock < 0 and clock & CPUCLOCK_PERTHREAD_MASK and ~(clock >> 3) in (0, task.tid):
+        raise OSError(EINVAL, "a thread that sleeps uses no time")
     if clock < 0 or clock == CLOCK_PROCESS_CPUTIME_ID:
         raise OSError(EOPNOTSUPP, "sleeping on a CPU clock is not served")
     if clock in (CLOCK_REALTIME_ALARM, CLOCK_BOOTTIME_ALARM):
