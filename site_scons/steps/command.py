@@ -3,6 +3,7 @@ user."""
 from __future__ import annotations
 
 import json
+import os
 import shlex
 from pathlib import Path
 
@@ -36,7 +37,11 @@ def guest(run: dict, result: Path | None = None) -> list[str]:
 def by_hand(run: dict) -> str:
     """Return the line that runs it again, for a shell at the top of the tree."""
     run = client.filled(run, client.PORT_BY_HAND) if run.get("client") else run
-    line = shlex.join(guest(run))
-    if run["engine"] == "native" and run["workdir"]:
-        line = f"cd {shlex.quote(run['workdir'])} && {line}"
+    if run["engine"] == "native" and (folder := run["workdir"]):
+        # The line goes there first, and paths are from there.
+        run = {**run, "program": os.path.relpath(run["program"], folder),
+               "stdin": run["stdin"] and os.path.relpath(run["stdin"], folder)}
+        line = f"cd {shlex.quote(folder)} && {shlex.join(guest(run))}"
+    else:
+        line = shlex.join(guest(run))
     return f"{line} <{shlex.quote(run['stdin'])}" if run["stdin"] else line

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
 
 import pytest
 
@@ -165,6 +166,16 @@ def test_the_working_directory_has_the_files_and_is_new_each_time(tree):
     (work / "left over").touch()
     tree.built(app, NATIVE, "run=again")
     assert [path.name for path in work.iterdir()] == ["in.txt"]
+
+
+def test_the_line_to_run_it_by_hand_works_from_a_working_directory(tree):
+    app = declare(tree, "cwd", 'env.App("cwd", ["c.c"], files=["in.txt"], stdin="std.txt",\n'
+                  '        expect="want")', c__c=CAT_C, in__txt="given", std__txt="input", want="input\n")
+    tree.built(app, NATIVE)
+    verdict = tree.top / "build/apps/tiny-1.0-x86_64/cwd/O2/native/cwd.verdict.json"
+    done = subprocess.run(json.loads(verdict.read_text())["by_hand"], shell=True, cwd=tree.top, capture_output=True,
+                          text=True, timeout=10)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "input\n", "")
 
 
 def test_the_monitor_is_told_everything_that_was_declared(tree):
