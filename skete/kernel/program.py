@@ -6,6 +6,7 @@ from errno import EACCES, ELOOP, ENOENT, ENOEXEC
 
 from skete.abi.fcntl import AT_EMPTY_PATH, AT_SYMLINK_NOFOLLOW, O_ACCMODE, O_RDONLY, X_OK
 from skete.abi.stat import S_IFLNK, S_IFMT, S_IFREG
+from skete.kernel.files.busy import not_written
 from skete.kernel.files.host import HostFile
 from skete.kernel.files.walk import walk, walk_from
 from skete.kernel.mm import MMAP_TOP
@@ -90,6 +91,8 @@ def _open_place(task, place):
     if st.st_mode & S_IFMT == S_IFLNK:
         raise OSError(ELOOP, "a symbolic link")
     _check(st, place.parent.access(place.name, X_OK, True))
+    if task is not None:        # a machine that is about to start has none, and nothing open
+        not_written(task.kernel, st)
     return place.parent.open(task, place.name, O_RDONLY, 0, st).hold()
 
 

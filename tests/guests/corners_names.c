@@ -5,6 +5,7 @@
 #include <linux/openat2.h>
 #include <linux/stat.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 #ifndef RENAME_NOREPLACE
 #define RENAME_NOREPLACE 1
@@ -417,8 +418,58 @@ static void masks(void)
 	R(umask, 022);
 }
 
-int main(void)
+/* A running program's file cannot be written, and a file that is open for writing cannot run. */
+static void busy(void)
 {
+	char *argv[] = { "busy", 0 }, *envp[] = { 0 };
+	int in = open("/proc/self/exe", O_RDONLY), fd = open("busy", O_CREAT | O_RDWR, 0755);
+	for (ssize_t got; (got = read(in, mem, sizeof mem)) > 0;)
+		(void)!write(fd, mem, got);
+	R(execve, P("busy"), P(argv), P(envp));
+	close(in), close(fd);
+	int ends[2];
+	(void)!pipe(ends);
+	fflush(stdout);
+	pid_t child = fork();
+	if (!child) {
+		dup2(ends[0], 0);
+		close(ends[1]);
+		argv[0] = "wait";
+		execve("busy", argv, envp);
+		_exit(1);
+	}
+	close(ends[0]);
+	/* It has the descriptors of this process until it executes; a byte says that it did. */
+	for (int i = 0; i < 500; i++) {
+		char link[64], to[256] = "";
+		snprintf(link, sizeof link, "/proc/%d/exe", child);
+		(void)!readlink(link, to, sizeof to - 1);
+		if (strlen(to) > 5 && !strcmp(to + strlen(to) - 5, "/busy"))
+			break;
+		struct timespec moment = { 0, 10000000 };
+		nanosleep(&moment, 0);
+	}
+	R(openat, HERE, P("busy"), O_WRONLY, 0);
+	R(openat, HERE, P("busy"), O_RDWR | O_TRUNC, 0);
+	R(truncate, P("busy"), 0);
+	R(openat, HERE, P("busy"), O_PATH, 0);
+	R(rename, P("busy"), P("busy2"));
+	close(ends[1]);
+	int status;
+	waitpid(child, &status, 0);
+	printf("  the child ended with %d\n", WIFEXITED(status) ? WEXITSTATUS(status) : -1);
+	fd = open("busy2", O_WRONLY);
+	printf("  afterwards it can be written: %d\n", fd >= 0);
+	close(fd);
+}
+
+int main(int argc, char **argv)
+{
+	char c;
+	if (argc == 1 && !strcmp(argv[0], "busy"))
+		return 0;
+	if (argc == 1 && !strcmp(argv[0], "wait"))
+		return read(0, &c, 1) != 0;
 	umask(022);
 	walks(), section("walks");
 	links(), section("links");
@@ -426,5 +477,6 @@ int main(void)
 	opens(), section("openat2");
 	attributes(), section("attributes");
 	masks(), section("masks");
+	busy(), section("busy");
 	return verdict();
 }

@@ -8,6 +8,7 @@ from skete.abi.fcntl import AT_FDCWD, FALLOC_FL_COLLAPSE_RANGE, FALLOC_FL_INSERT
     SEEK_CUR, SYNC_FILE_RANGE_ALL
 from skete.abi.mman import TASK_SIZE_MAX
 from skete.abi.stat import S_IFBLK, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG
+from skete.kernel.files.busy import not_executed
 from skete.kernel.files.filelimit import check_size, within
 from skete.kernel.files.transfer import broken_pipe, read_from, readable, writable, write_to
 from skete.kernel.files.walk import walk
@@ -109,6 +110,7 @@ def truncate(task, path: bytes, length: int) -> int:
         if kind == S_IFDIR:
             raise OSError(EISDIR, "a directory")
         place.writable()
+        not_executed(task.kernel, place.st)
         if task.process.rlimits is not None:
             check_size(task, place.st.st_size, length)
         place.parent.truncate(place.name, length)

@@ -7,7 +7,8 @@ from time import monotonic_ns
 
 from skete.abi.fcntl import AT_FDCWD, O_ACCMODE, O_CLOEXEC, O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_NONBLOCK, \
     O_PATH, O_RDONLY, O_TMPFILE, O_TMPFILE_BIT, O_TRUNC, O_WRONLY
-from skete.abi.stat import S_IFDIR, S_IFIFO, S_IFLNK, S_IFMT
+from skete.abi.stat import S_IFDIR, S_IFIFO, S_IFLNK, S_IFMT, S_IFREG
+from skete.kernel.files.busy import not_executed
 from skete.kernel.files.pipe import make_pipe
 from skete.kernel.files.walk import walk
 from skete.kernel.outcome import SIGNAL, Restart, Wait
@@ -44,6 +45,8 @@ def openat(task, dirfd: int, path: bytes, flags: int, mode: int, resolve=None):
     with _find(task, dirfd, path, flags, resolve) as place:
         _check(place, flags)
         st = place.st
+        if st is not None and flags & (O_ACCMODE | O_TRUNC) and not flags & O_PATH and st.st_mode & S_IFMT == S_IFREG:
+            not_executed(task.kernel, st)
         if st is not None and st.st_mode & S_IFMT == S_IFIFO and not flags & (O_NONBLOCK | O_PATH):
             return _open_fifo(task, dirfd, path, flags, mode, resolve)
         file = place.parent.open(task, place.name, flags, mode, st)
