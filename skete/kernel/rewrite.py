@@ -12,9 +12,10 @@ instructions up to the site, and then to the gate, which answers, or goes on at 
 
 Where instructions begin is decided by a decoder, from each of 15 neighbouring bytes some way before the site: one of
 them begins an instruction, as none is longer, so what all have in common is true. The one thread that there is stands
-stopped in the call. Where there are others, they may be about to execute what is replaced: the jump is written with one
-aligned store, or not at all, and only by a thread that has come back from mapping what it needs. Text that others stand
-on too (a forked process, another one that executes the same file) is copied first.
+stopped in the call. Text that others stand on too (a forked process, another one that executes the same file) is copied
+first. Where there are other threads, they may be about to execute what is replaced: the jump is written with one aligned
+store, or not at all. Nor can text be copied then: our thread may sleep in its call before it has mapped the copy, while the
+others run on in frames that may go to somebody else.
 """
 from __future__ import annotations
 
@@ -34,22 +35,19 @@ _BEFORE, _LONGEST = 160, 15
 _JUMP, _REACH, _TRAMPOLINE, _SIZE = 5, 0x7fff_0000, 64, 4 * PAGE
 _SYSCALL = b"\x0f\x05"
 
-#: reasons that may pass: sites that are looked at again
-_LATER = "other threads run, and have yet to see the trampoline"
-#: for good
 _ACROSS = "other threads run, and it lies across two words"
+_NOT_OURS = "other threads run, and its text is shared, or there is no trampoline yet"
 
 
 class Patches:
     """Of one Mm. sites: {address of a syscall instruction: None where rewritten, else why not}
 
     start, end: of the trampolines in use;  undo: [(address, what was there, what is)]
-    mapper: the thread that has mapped what is to be written to last, while there are others
     """
-    __slots__ = ("sites", "start", "end", "undo", "mapper")
+    __slots__ = ("sites", "start", "end", "undo")
 
     def __init__(self):
-        self.sites, self.start, self.end, self.undo, self.mapper = {}, 0, 0, [], None
+        self.sites, self.start, self.end, self.undo = {}, 0, 0, []
 
     def copy(self) -> "Patches":
         """For a forked process, which has the same text."""
@@ -111,15 +109,9 @@ class Rewriter:
             mm.patches = Patches()
         sites = mm.patches.sites
         site = task.vcpu.rip - len(_SYSCALL)
-        before = sites.get(site, "")
-        if before not in ("", _LATER):      # rewritten, or never to be
+        if site in sites or len(sites) > 10_000:    # rewritten, or never to be
             return
-        why = self._rewrite(mm, site, task)
-        if why == before or len(sites) > 10_000:
-            return
-        sites[site] = why
-        if before:
-            self.left[before] -= 1
+        why = sites[site] = self._rewrite(mm, site, task)
         if why is None:
             self.rewritten += 1
         else:
@@ -134,17 +126,15 @@ class Rewriter:
         start = max(vma.start, site - _BEFORE)
         if vma.end < site + len(_SYSCALL):
             return "at the end of its text"
+        patches = mm.patches
+        if not alone and (not patches.start or any(_shared(mm, mm.vmas.at(at)) for at in (patches.start, site))):
+            return _NOT_OURS
         found = decide(mm.patches.original(start, mm.read(start, site + len(_SYSCALL) - start)), start)
         if type(found) is str:
             return found
         replaced, length, copied = found
         if not alone and replaced % 8 + _JUMP > 8:
             return _ACROSS
-        patches = mm.patches
-        mapped = patches.start and not any(_shared(mm, mm.vmas.at(address)) for address in (patches.start, site))
-        mapper = patches.mapper
-        if not alone and mapped and mapper not in (None, task) and not mapper.dead:
-            return _LATER
         try:
             if not patches.start:
                 start = mm.place(_SIZE, vma.start)
@@ -159,11 +149,6 @@ class Rewriter:
             _own(mm, mm.vmas.at(site))
         except OSError:
             return "memory is used up"
-        if alone:
-            patches.mapper = None
-        elif not mapped:
-            patches.mapper = task       # when it traps again, it has done so
-            return _LATER
         back = site + len(_SYSCALL)
         code = copied + b"\x48\x8d\x0d" + pack("<i", back - (at + len(copied) + 7))     # lea back(%rip), %rcx
         code += b"\x49\xbb" + pack("<Q", gate) + b"\x41\xff\xe3"                        # mov $gate, %r11; jmp *%r11
