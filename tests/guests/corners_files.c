@@ -153,8 +153,8 @@ static void seeking(void)
 	T(truncate, BAD, 0);
 	T(truncate, "holes", LONG_MAX);
 	T(fallocate, fd, 0, 0, 0);
-	T(fallocate, fd, 0, -1, 1);
-	T(fallocate, fd, 0, 0, -1);
+	T(fallocate, fd, 0, -1L, 1);
+	T(fallocate, fd, 0, 0, -1L);
 	T(fallocate, fd, 0, LONG_MAX, 1);
 	T(fallocate, fd, 2, 0, 4096);
 	T(fallocate, fd, 0x80, 0, 4096);
