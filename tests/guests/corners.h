@@ -18,27 +18,26 @@ static inline long shown(const char *name, const char *words, long result)
 	return result;
 }
 
-/* The call itself, and its result. */
-#define T(name, ...) shown(#name, #__VA_ARGS__, (errno = 0, syscall(SYS_##name, ##__VA_ARGS__)))
+/* The call itself. Every word is as wide as a register, whatever it was written as: a -1 is all ones. */
+static inline long made(long nr, const long *a)
+{
+	long result = raw(nr, a[0], a[1], a[2], a[3], a[4], a[5]);
+
+	if (result >= 0 || result < -4095)
+		return result;
+	errno = (int)-result;
+	return -1;
+}
+
+#define WORDS_(a, b, c, d, e, f, ...) (const long[6]){ (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), (long)(f) }
+#define WORDS(...) WORDS_(__VA_ARGS__ __VA_OPT__(,) 0, 0, 0, 0, 0, 0)
+/* The call, and its result. */
+#define T(name, ...) shown(#name, #__VA_ARGS__, made(SYS_##name, WORDS(__VA_ARGS__)))
 /* The same where only success and errno are the same everywhere (numbers of processes, addresses). */
-#define T0(name, ...) shown(#name, #__VA_ARGS__, (errno = 0, syscall(SYS_##name, ##__VA_ARGS__)) == -1 ? -1 : 0)
+#define T0(name, ...) shown(#name, #__VA_ARGS__, made(SYS_##name, WORDS(__VA_ARGS__)) == -1 ? -1 : 0)
 /* Any expression. */
 #define SAY(what) printf("%s: %ld\n", #what, (long)(what))
 
-/* The same with words as wide as registers: a -1 is all ones, whatever the type that it was written in. */
-#define R(name, ...) widely(#name, #__VA_ARGS__, SYS_##name, (long[6]){ __VA_ARGS__ })
-
-static inline long widely(const char *name, const char *words, long nr, const long *a)
-{
-	long result = raw(nr, a[0], a[1], a[2], a[3], a[4], a[5]);
-	if (result < 0 && result > -4096) {
-		errno = (int)-result;
-		result = -1;
-	}
-	return shown(name, words, result);
-}
-
-#define P(pointer) ((long)(pointer))
 #define BAD ((void *)16)
 #define CLOSED 99L
 
