@@ -5,6 +5,7 @@
 
 #include "check.h"
 #include <sys/mman.h>
+#include <sys/stat.h>
 
 static inline long shown(const char *name, const char *words, long result)
 {
@@ -40,6 +41,13 @@ static inline long made(long nr, const long *a)
 
 #define BAD ((void *)16)
 #define CLOSED 99L
+
+static inline void size_of(int fd, const char *when)
+{
+	struct stat st;
+	fstat(fd, &st);
+	printf("  size %lld, offset %lld: %s\n", (long long)st.st_size, (long long)lseek(fd, 0, SEEK_CUR), when);
+}
 
 /* Two pages, of which the second is not there: the address of the border. */
 static inline char *border(void)

@@ -118,112 +118,6 @@ static void reading_and_writing(void)
 		close(i);
 }
 
-static void seeking(void)
-{
-	int fd = open("holes", O_RDWR | O_CREAT | O_TRUNC, 0644), pipes[2], dir = open(".", O_RDONLY);
-	pipe(pipes);
-	pwrite(fd, "x", 1, 0);
-	ftruncate(fd, 10000);
-	T(lseek, fd, -1, SEEK_SET);
-	T(lseek, fd, -1, SEEK_CUR);
-	T(lseek, fd, -10001, SEEK_END);
-	T(lseek, fd, -10000, SEEK_END);
-	T(lseek, fd, LONG_MAX, SEEK_SET);
-	T(lseek, fd, LONG_MAX, SEEK_END);
-	T(lseek, fd, 0, SEEK_SET);
-	T(lseek, fd, 0, 5);
-	T(lseek, fd, 0, -1);
-	T(lseek, fd, 0, SEEK_DATA);
-	T(lseek, fd, 9999, SEEK_HOLE);
-	T(lseek, fd, 10000, SEEK_HOLE);
-	T(lseek, fd, 10000, SEEK_DATA);
-	T(lseek, fd, 10001, SEEK_DATA);
-	T(lseek, fd, -1, SEEK_DATA);
-	T(lseek, fd, -1, SEEK_HOLE);
-	T(lseek, pipes[0], 0, SEEK_CUR);
-	T(lseek, 999, 0, SEEK_CUR);
-	T(lseek, 999, 0, 77);
-	T(lseek, dir, 0, 77);
-	T(ftruncate, fd, -1);
-	T(ftruncate, pipes[1], 0);
-	T(ftruncate, dir, 0);
-	T(truncate, "nothing", 0);
-	T(truncate, ".", 0);
-	T(truncate, "holes", -1);
-	T(truncate, BAD, 0);
-	T(truncate, "holes", LONG_MAX);
-	T(fallocate, fd, 0, 0, 0);
-	T(fallocate, fd, 0, -1L, 1);
-	T(fallocate, fd, 0, 0, -1L);
-	T(fallocate, fd, 0, LONG_MAX, 1);
-	T(fallocate, fd, 2, 0, 4096);
-	T(fallocate, fd, 0x80, 0, 4096);
-	T(fallocate, fd, 8, 0, 4096);
-	T(fallocate, pipes[1], 0, 0, 1);
-	T(fallocate, dir, 0, 0, 1);
-	T(fallocate, 999, 0, 0, 1);
-	T(fadvise64, fd, 0, 0, 0);
-	T(fadvise64, fd, 0, 0, 9);
-	T(fadvise64, pipes[0], 0, 0, 0);
-	T(fadvise64, fd, 0, -1, 0);
-	T(fadvise64, 999, 0, 0, 0);
-	T(readahead, fd, 0, 100);
-	T(readahead, pipes[0], 0, 100);
-	T(readahead, 999, 0, 100);
-	T(sync_file_range, fd, 0, 0, 0);
-	T(sync_file_range, fd, -1, 0, 0);
-	T(sync_file_range, fd, 0, 0, 8);
-	T(sync_file_range, pipes[0], 0, 0, 0);
-	T(fsync, pipes[0]);
-	T(fdatasync, 999);
-	T(fsync, dir);
-	T(syncfs, 999);
-	for (int i = 3; i < 20; i++)
-		close(i);
-}
-
-static void directories(void)
-{
-	struct { long ino, off; unsigned short len; char type, name[]; } *entry = (void *)buffer;
-	mkdir("d", 0755);
-	int dir = open("d", O_RDONLY | O_DIRECTORY), file = open("rw", O_RDONLY);
-	T(getdents64, dir, buffer, 0);
-	T(getdents64, dir, buffer, 23);
-	T(getdents64, dir, buffer, 24);
-	T(getdents64, dir, buffer, 24);
-	T(getdents64, dir, buffer, 24);
-	lseek(dir, 0, SEEK_SET);
-	T(getdents64, dir, BAD, 100);
-	T(getdents64, dir, buffer, 100);
-	SAY(entry->len);
-	T(getdents64, dir, buffer, 1);
-	T(getdents64, file, buffer, 100);
-	T(getdents64, 999, buffer, 100);
-	T(getdents64, -1, buffer, 100);
-	rmdir("d");
-	lseek(dir, 0, SEEK_SET);
-	T(getdents64, dir, buffer, 100);
-	T(openat, dir, ".", O_RDONLY);
-	T(openat, dir, "x", O_RDWR | O_CREAT, 0644);
-	T(mkdirat, dir, "x", 0755);
-	T(openat, dir, "..", O_RDONLY);
-	T(fchdir, file);
-	T(fchdir, 999);
-	T(getcwd, buffer, 0);
-	T(getcwd, buffer, 1);
-	T(getcwd, BAD, 4096);
-	T(chdir, BAD);
-	T(chdir, "");
-	memset(path, 'x', 256);
-	T(chdir, path);
-	memset(path, '/', 4096);
-	T(chdir, path);
-	path[4095] = 0;
-	T0(stat, path, buffer);
-	for (int i = 3; i < 20; i++)
-		close(i);
-}
-
 static void opening(void)
 {
 	struct open_how how = { .flags = O_RDONLY };
@@ -432,44 +326,9 @@ static void stats(void)
 		close(i);
 }
 
-static void locks(void)
+static void descriptors(void)
 {
-	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
-	int fd = open("rw", O_RDWR), ro = open("rw", O_RDONLY), wo = open("rw", O_WRONLY), opath = open("rw", O_PATH);
-	T(fcntl, ro, F_SETLK, &lock);
-	lock.l_type = F_RDLCK;
-	T(fcntl, wo, F_SETLK, &lock);
-	lock.l_type = 3;
-	T(fcntl, fd, F_SETLK, &lock);
-	T(fcntl, fd, F_GETLK, &lock);
-	lock.l_type = F_UNLCK;
-	T(fcntl, fd, F_GETLK, &lock);
-	lock.l_type = F_WRLCK;
-	lock.l_start = -1;
-	T(fcntl, fd, F_SETLK, &lock);
-	lock.l_start = 10;
-	lock.l_len = -11;
-	T(fcntl, fd, F_SETLK, &lock);
-	lock.l_len = -10;
-	T(fcntl, fd, F_SETLK, &lock);
-	lock.l_start = LONG_MAX;
-	lock.l_len = 1;
-	T(fcntl, fd, F_SETLK, &lock);
-	lock.l_len = 2;
-	T(fcntl, fd, F_SETLK, &lock);
-	lock.l_whence = SEEK_END;
-	T(fcntl, fd, F_SETLK, &lock);
-	lock.l_whence = 9;
-	T(fcntl, fd, F_SETLK, &lock);
-	lock.l_whence = 0;
-	lock.l_start = lock.l_len = 0;
-	lock.l_pid = 1;
-	T(fcntl, fd, F_OFD_SETLK, &lock);
-	T(fcntl, fd, F_OFD_GETLK, &lock);
-	T(fcntl, fd, F_SETLK, BAD);
-	T(fcntl, fd, F_GETLK, BAD);
-	T(fcntl, opath, F_SETLK, &lock);
-	T(fcntl, 999, F_SETLK, &lock);
+	int fd = open("rw", O_RDWR), opath = open("rw", O_PATH);
 	T(fcntl, fd, 9999, 0);
 	T(fcntl, opath, F_GETFL);
 	T(fcntl, opath, F_SETFL, 0);
@@ -483,12 +342,6 @@ static void locks(void)
 	T(fcntl, fd, F_GETOWN);
 	T(fcntl, fd, F_SETSIG, 65);
 	T(fcntl, fd, F_GETSIG);
-	T(flock, fd, 0);
-	T(flock, fd, LOCK_SH | LOCK_EX);
-	T(flock, fd, LOCK_EX | LOCK_NB);
-	T(flock, ro, LOCK_SH | LOCK_NB);
-	T(flock, opath, LOCK_SH);
-	T(flock, 999, LOCK_SH);
 	T(dup2, fd, -1);
 	T(dup2, 999, fd);
 	T(dup2, fd, 1 << 20);
@@ -582,12 +435,10 @@ static void moving(void)
 int main(void)
 {
 	reading_and_writing();
-	seeking();
-	directories();
 	opening();
 	names();
 	stats();
-	locks();
+	descriptors();
 	moving();
 	return 0;
 }

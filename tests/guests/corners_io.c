@@ -1,4 +1,4 @@
-/* The corners of the calls that move data, the offset, locks and descriptors. */
+/* The corners of the calls that move data, and of descriptors. */
 #define _GNU_SOURCE
 #include "corners.h"
 #include <fcntl.h>
@@ -18,13 +18,6 @@
 
 static int rd, wr, file;
 static char mem[8192] __attribute__((aligned(4096)));
-
-static void size_of(int fd, const char *when)
-{
-	struct stat st;
-	fstat(fd, &st);
-	printf("  size %lld, offset %lld: %s\n", (long long)st.st_size, (long long)lseek(fd, 0, SEEK_CUR), when);
-}
 
 /* What the file begins with, dots for zeros. */
 static void begins(int fd, int n)
@@ -157,164 +150,6 @@ static void vectors(void)
 	v[0] = (struct iovec){ edge, 1 };
 	T(writev, file, v, 2);
 	T(writev, wr, v, 2);
-}
-
-static void seeking(void)
-{
-	int fd = open("io.seek", O_RDWR | O_CREAT | O_TRUNC, 0600), dir = open(".", O_RDONLY | O_DIRECTORY);
-	pwrite(fd, "12345678", 8, 0);
-	T(lseek, fd, 0, SEEK_DATA);
-	T(lseek, fd, 3, SEEK_HOLE);
-	T(lseek, fd, 8, SEEK_DATA);
-	T(lseek, fd, 8, SEEK_HOLE);
-	T(lseek, fd, 9, SEEK_HOLE);
-	T(lseek, fd, -1, SEEK_DATA);
-	T(lseek, fd, -1, SEEK_HOLE);
-	T(lseek, fd, 0, 5);
-	T(lseek, fd, 0, -1);
-	T(lseek, fd, -1, SEEK_SET);
-	T(lseek, fd, -9, SEEK_END);
-	T(lseek, fd, 0x7fffffffffffffffL, SEEK_CUR);
-	T(lseek, fd, 0x7fffffffffffffffL, SEEK_END);
-	T(lseek, fd, 100, SEEK_END);
-	T(lseek, fd, -200, SEEK_CUR);
-	size_of(fd, "after seeking");
-	T(lseek, rd, 0, SEEK_CUR);
-	T(lseek, rd, 0, 9);
-	T(lseek, CLOSED, 0, 9);
-	T(lseek, dir, 0, SEEK_SET);
-	T(lseek, dir, -1, SEEK_SET);
-	T(lseek, dir, 0, 9);
-	close(fd), close(dir);
-}
-
-static void entries(void)
-{
-	mkdir("io.dir", 0700);
-	close(open("io.dir/a-name-of-some-length", O_CREAT | O_RDWR, 0600));
-	int dir = open("io.dir", O_RDONLY | O_DIRECTORY);
-	T(getdents64, dir, mem, 0);
-	T(getdents64, dir, mem, 16);
-	T(getdents64, dir, mem, 23);
-	T(getdents64, file, mem, 4096);
-	T(getdents64, rd, mem, 4096);
-	T(getdents64, CLOSED, mem, 4096);
-	T(getdents64, dir, BAD, 4096);
-	int total = 0, calls = 0;
-	for (long got; (got = raw(SYS_getdents64, dir, (long)mem, 48, 0, 0, 0)) > 0 && calls < 10; calls++)
-		total += got;
-	printf("  %d bytes in more than one call: %d\n", total, calls > 1);
-	T(getdents64, dir, mem, 48);
-	T(getdents64, dir, mem, 1);
-	T(lseek, dir, 0, SEEK_SET);
-	rmdir("io.dir/none");
-	unlink("io.dir/a-name-of-some-length");
-	rmdir("io.dir");
-	T(getdents64, dir, mem, 4096);
-	close(dir);
-}
-
-static void lock_says(const struct flock *l)
-{
-	printf("  type %d whence %d start %lld len %lld pid %d\n", l->l_type, l->l_whence, (long long)l->l_start,
-	       (long long)l->l_len, l->l_pid);
-}
-
-static void locks(void)
-{
-	const long long most = 0x7fffffffffffffffLL;
-	int fd = open("io.lock", O_RDWR | O_CREAT | O_TRUNC, 0600), reader = open("io.lock", O_RDONLY);
-	int other = open("io.lock", O_RDWR);
-	pwrite(fd, mem, 100, 0);
-	struct flock l = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = -1, .l_len = 1 };
-	T(fcntl, fd, F_SETLK, &l);
-	l = (struct flock){ .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 5, .l_len = -6 };
-	T(fcntl, fd, F_SETLK, &l);
-	l.l_len = -5;
-	T(fcntl, fd, F_SETLK, &l);
-	l = (struct flock){ .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = most, .l_len = 1 };
-	T(fcntl, fd, F_SETLK, &l);
-	l.l_len = 2;
-	T(fcntl, fd, F_SETLK, &l);
-	l.l_len = 0;
-	T(fcntl, fd, F_SETLK, &l);
-	l = (struct flock){ .l_type = F_WRLCK, .l_whence = SEEK_END, .l_start = most, .l_len = 1 };
-	T(fcntl, fd, F_SETLK, &l);
-	l.l_start = -101;
-	T(fcntl, fd, F_SETLK, &l);
-	l.l_whence = 3;
-	T(fcntl, fd, F_SETLK, &l);
-	l = (struct flock){ .l_type = 7, .l_whence = SEEK_SET, .l_len = 1 };
-	T(fcntl, fd, F_SETLK, &l);
-	T(fcntl, fd, F_GETLK, &l);
-	l.l_type = F_UNLCK;
-	T(fcntl, fd, F_GETLK, &l);
-	l.l_type = F_WRLCK;
-	T(fcntl, reader, F_SETLK, &l);
-	T(fcntl, reader, F_GETLK, &l);
-	lock_says(&l);
-	T(fcntl, fd, F_SETLK, BAD);
-	T(fcntl, fd, F_GETLK, BAD);
-	T(fcntl, CLOSED, F_SETLK, BAD);
-	T(fcntl, rd, F_SETLK, &l);
-	l = (struct flock){ .l_type = F_UNLCK, .l_whence = SEEK_SET };
-	T(fcntl, fd, F_SETLK, &l);
-
-	/* open file description locks */
-	l = (struct flock){ .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 10, .l_len = 10, .l_pid = 1 };
-	T(fcntl, fd, F_OFD_SETLK, &l);
-	T(fcntl, fd, F_OFD_GETLK, &l);
-	l.l_pid = 0;
-	T(fcntl, fd, F_OFD_SETLK, &l);
-	T(fcntl, other, F_OFD_SETLK, &l);
-	T(fcntl, other, F_SETLK, &l);
-	T(fcntl, other, F_OFD_GETLK, &l);
-	lock_says(&l);
-	l = (struct flock){ .l_type = F_RDLCK, .l_whence = SEEK_SET };
-	T(fcntl, fd, F_GETLK, &l);
-	lock_says(&l);
-	int again = dup(fd);
-	close(again);
-	l = (struct flock){ .l_type = F_RDLCK, .l_whence = SEEK_SET };
-	T(fcntl, other, F_OFD_SETLK, &l);
-	close(fd);
-	T(fcntl, other, F_OFD_SETLK, &l);
-	close(other);
-
-	/* Two processes, each of which waits for what the other has. */
-	fd = open("io.lock", O_RDWR);
-	int here[2], there[2];
-	char c;
-	(void)!pipe(here), (void)!pipe(there);
-	l = (struct flock){ .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 0, .l_len = 1 };
-	T(fcntl, fd, F_SETLK, &l);
-	fflush(stdout);
-	pid_t child = fork();
-	if (!child) {
-		l.l_start = 1;
-		raw(SYS_fcntl, fd, F_SETLK, (long)&l, 0, 0, 0);
-		(void)!write(here[1], "x", 1);
-		l.l_start = 0;
-		long got = raw(SYS_fcntl, fd, F_SETLKW, (long)&l, 0, 0, 0);
-		_exit(got == 0 ? 0 : 1);
-	}
-	(void)!read(here[0], &c, 1);
-	/* No sign says that the child waits. Either it sleeps and we are refused, or we were first and it is. */
-	struct timespec moment = { 0, 200000000 };
-	nanosleep(&moment, 0);
-	l.l_start = 1;
-	T(fcntl, fd, F_SETLKW, &l);
-	l.l_start = 0;
-	l.l_type = F_UNLCK;
-	T(fcntl, fd, F_SETLK, &l);
-	int status;
-	waitpid(child, &status, 0);
-	printf("  the child had its lock: %d\n", status == 0);
-	T(flock, fd, 0);
-	T(flock, fd, 16);
-	T(flock, fd, 3);
-	T(flock, CLOSED, LOCK_UN);
-	close(fd), close(reader), close(here[0]), close(here[1]), close(there[0]), close(there[1]);
 }
 
 static void copies(void)
@@ -610,9 +445,6 @@ int main(void)
 	pointers(), section("pointers");
 	append(), section("append");
 	vectors(), section("vectors");
-	seeking(), section("seeking");
-	entries(), section("entries");
-	locks(), section("locks");
 	copies(), section("copies");
 	splices(), section("splices");
 	lengths(), section("lengths");
