@@ -3,6 +3,7 @@ import pytest
 
 from skete.abi.syscalls import NUMBERS
 from tests.skete.kernel.fake import Machine
+from tests.skete.kernel.rig import Rig
 
 
 @pytest.fixture
@@ -26,6 +27,11 @@ class Caller:
 @pytest.fixture
 def caller():
     return Caller
+
+
+@pytest.fixture
+def rig(machine, caller):
+    return Rig(machine, caller)
 
 
 @pytest.fixture
