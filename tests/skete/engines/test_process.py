@@ -12,35 +12,9 @@ from skete.engine import Died, Fault, Regs, Syscall
 from skete.engines.gate.layout import MAX_SLOTS, RESERVED_END, SLOT_SIZE, SLOTS_BASE, STUB_BASE
 from skete.engines.process import engine, layout
 from skete.engines.process.engine import ProcessEngine
+from tests.skete.engines.conftest import FLAGS, GETPPID, SPIN, STACK, TEXT, Bare
 
-TEXT, STACK = 0x40_0000, 0x7fff_0000
-FLAGS = 0x202
-
-GETPPID = "b86e000000 0f05"         # mov $110, %eax; syscall
-SPIN = "ebfe"                       # jmp .
 UD2 = "0f0b"
-LOAD_1234 = "488b042534120000"      # mov 0x1234, %rax
-
-
-class Bare:
-    """A space with one page of code and one of stack, and its first thread."""
-
-    def __init__(self, code: str):
-        self.engine = ProcessEngine()
-        self.space = self.engine.space()
-        self.code(0, code)
-        self.space.map(TEXT, 0x1000, 5, 0x1000)
-        self.space.map(STACK, 0x1000, 3, 0x2000)
-        self.vcpu = self.space.vcpu(Regs(rip=TEXT, rsp=STACK + 0x1000, eflags=FLAGS))
-        self.vcpu.resume()
-
-    def code(self, offset: int, code: str) -> int:
-        data = bytes.fromhex(code)
-        self.engine.ram[0x1000 + offset:0x1000 + offset + len(data)] = data
-        return TEXT + offset
-
-    def next(self, timeout_s: float = 10):
-        return self.engine.wait(timeout_s)
 
 
 @pytest.fixture
@@ -48,7 +22,7 @@ def bare():
     made = []
 
     def make(code):
-        made.append(Bare(code))
+        made.append(Bare(ProcessEngine(), code))
         return made[-1]
     yield make
     for machine in made:
