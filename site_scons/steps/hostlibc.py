@@ -8,7 +8,7 @@ import shlex
 import subprocess
 from pathlib import Path
 
-from fetch import RecipeError, load_recipe
+from fetch import load_recipe
 from steps import step
 from steps.compiler import said
 from steps.plan import host
@@ -27,10 +27,7 @@ int main(void) { return puts("not glibc") < 0; }
 
 def main(arguments: list[str]) -> None:
     recipe, output = map(Path, arguments)
-    try:
-        how = host(load_recipe(recipe))
-    except RecipeError as error:
-        raise Failure(str(error)) from error
+    how = host(load_recipe(recipe))
     with step.workspace(output.parent, "hostlibc") as work:
         (work / "probe.c").write_text(PROBE)
         command = [*shlex.split(how["compiler"]), "-o", str(work / "probe"), str(work / "probe.c")]

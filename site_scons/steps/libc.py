@@ -15,7 +15,7 @@ import sys
 import time
 from pathlib import Path
 
-from fetch import RecipeError, load_recipe
+from fetch import load_recipe
 from steps import archive, step
 from steps.patch import newest_member
 from steps.plan import plan
@@ -51,6 +51,11 @@ class Progress:
             print("\r\033[K", end="", flush=True)
 
 
+def settings(given: dict[str, str]) -> dict[str, str]:
+    """Return the environment of a build's commands: the user's without FOREIGN, and what is given."""
+    return {**{key: value for key, value in os.environ.items() if key not in FOREIGN}, "LC_ALL": "C", **given}
+
+
 def run(command: list[str], folder: Path, environment: dict[str, str], log, progress: Progress) -> None:
     """Run one command of the build with its output in `log`. Failure with the end of the output when it does not end
     well."""
@@ -84,11 +89,8 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--direct", action="store_true", help="with system calls that are jumps")
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     options = parser.parse_args(arguments)
-    try:
-        recipe = load_recipe(options.recipe)
-        how = plan(recipe)
-    except RecipeError as error:
-        raise Failure(str(error)) from error
+    recipe = load_recipe(options.recipe)
+    how = plan(recipe)
     name = options.output.stem
     with step.workspace(options.output.parent, "libc") as work:
         source, build, root = work / "source", work / "build", work / "root"
@@ -98,11 +100,8 @@ def main(arguments: list[str]) -> None:
         # folder with a blank in its name, which configure scripts and makefiles cannot bear, does not reach them.
         values = {"source": "../source", "root": "../root", "jobs": options.jobs,
                   "map": "-ffile-prefix-map=../source=."}
-        environment = {key: value for key, value in os.environ.items() if key not in FOREIGN}
-        environment |= {key: value.format(**values) for key, value in how.environment.items()}
-        if options.direct:
-            environment |= {key: value.format(**values) for key, value in how.direct.items()}
-        environment["LC_ALL"] = "C"
+        given = {**how.environment, **(how.direct if options.direct else {})}
+        environment = settings({key: value.format(**values) for key, value in given.items()})
         with open(options.output.with_suffix(".log"), "w") as log:
             for command in how.commands(**values):
                 run(command, build, environment, log, Progress(name))

@@ -26,7 +26,7 @@ from typing import Mapping
 
 from fetch import Recipe, RecipeError, load_recipe
 from steps import archive, step
-from steps.libc import FOREIGN, Progress, run
+from steps.libc import Progress, run, settings
 from steps.plan import check
 from steps.step import Failure
 
@@ -86,11 +86,8 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--cc", required=True)
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     options = parser.parse_args(arguments)
-    try:
-        recipe = load_recipe(options.recipe)
-        how = plan(recipe)
-    except RecipeError as error:
-        raise Failure(str(error)) from error
+    recipe = load_recipe(options.recipe)
+    how = plan(recipe)
     for command, package in how.commands.items():
         if not shutil.which(command):
             raise Failure(f"{recipe.title} cannot be built without {command}; on Debian: apt-get install {package}")
@@ -99,8 +96,7 @@ def main(arguments: list[str]) -> None:
         source, commands = work / "source", work / "bin"
         archive.extract(options.source, source)
         wrapper(commands, options.cc)
-        environment = {key: value for key, value in os.environ.items() if key not in FOREIGN}
-        environment |= {**how.environment, "LC_ALL": "C", "PATH": f"{commands}:{environment['PATH']}"}
+        environment = settings({**how.environment, "PATH": f"{commands}:{os.environ['PATH']}"})
         with open(options.folder.with_name(f"{name}.log"), "w") as log:
             for line in how.steps:
                 words = [word.format(jobs=options.jobs) for word in shlex.split(line)]

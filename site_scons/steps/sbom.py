@@ -13,10 +13,9 @@ import uuid
 from datetime import datetime, timezone
 from pathlib import Path
 
-from fetch import RecipeError, load_recipe
+from fetch import load_recipe
 from steps import step
 from steps.patch import newest_member, read_series
-from steps.step import Failure
 
 NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "https://cyclonedx.org/schema/bom-1.5.schema.json")
 OWN_LICENCE = "MIT"     # LICENSE: of the start files, the wrapper and the patches
@@ -71,11 +70,8 @@ def bill(recipe, version: str, source: Path, sysroot: Path, patches: list[Path])
 
 def main(arguments: list[str]) -> None:
     path, version, source, sysroot, series, output = arguments
-    try:
-        recipe = load_recipe(path)
-        content = bill(recipe, version, Path(source), Path(sysroot), [patch for patch, _ in read_series(Path(series))])
-    except RecipeError as error:
-        raise Failure(str(error)) from error
+    recipe = load_recipe(path)
+    content = bill(recipe, version, Path(source), Path(sysroot), [patch for patch, _ in read_series(Path(series))])
     serial = uuid.uuid5(NAMESPACE, json.dumps(content, sort_keys=True))
     content["serialNumber"] = f"urn:uuid:{serial}"
     step.write(Path(output), json.dumps(content, indent=2, sort_keys=True) + "\n")

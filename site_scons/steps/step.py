@@ -11,17 +11,20 @@ import tempfile
 from pathlib import Path
 from typing import Callable, Iterator
 
+from fetch import RecipeError
+
 
 class Failure(Exception):
     """A step cannot give its result; the text is for the user and may have several lines."""
 
 
 def run(main: Callable[[list[str]], None]) -> None:
-    """Run a step's `main(arguments)` and end the program: 0, 1 with the failure on stderr, 130 when interrupted."""
+    """Run a step's `main(arguments)` and end the program: 0, 1 with the failure, or what is wrong with a recipe, on stderr,
+    130 when interrupted."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))    # unwinds, so workspaces are removed
     try:
         main(sys.argv[1:])
-    except Failure as failure:
+    except (Failure, RecipeError) as failure:
         sys.stdout.flush()
         sys.stderr.write(f"skete: {failure}\n")
         sys.exit(1)

@@ -12,7 +12,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from fetch import RecipeError, load_recipe
+from fetch import load_recipe
 from steps import archive, step
 from steps.patch import newest_member
 from steps.plan import Plan, plan
@@ -82,11 +82,8 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--crt", type=Path, required=True)
     parser.add_argument("--templates", type=Path, required=True)
     options = parser.parse_args(arguments)
-    try:
-        recipe = load_recipe(options.recipe)
-        how = plan(recipe)
-    except RecipeError as error:
-        raise Failure(str(error)) from error
+    recipe = load_recipe(options.recipe)
+    how = plan(recipe)
     identity = {"name": recipe.name, "version": options.version, "arch": options.arch}
     with step.workspace(options.output.parent, "sysroot") as work:
         root = work / "root"

@@ -1,7 +1,6 @@
 """The verb Source: programs from elsewhere, fetched and built by a recipe in toolchain/programs/, for apps to run."""
 from __future__ import annotations
 
-import os
 import shlex
 import subprocess
 import sys

@@ -17,7 +17,7 @@ from skete.engines.gate.post import TURN, Post
 from skete.engines.process import stub
 from skete.engines.process.extents import Extents
 from skete.engines.process.layout import (
-    FD_RAM, KICK_SIGNAL, KIND_BORN, KIND_DONE, KIND_HELLO, KIND_SIGNAL, KIND_SYSCALL, ORDER_SIZE, SLOT_FAILED,
+    KICK_SIGNAL, KIND_BORN, KIND_DONE, KIND_HELLO, KIND_SIGNAL, KIND_SYSCALL, ORDER_SIZE, SLOT_FAILED,
     SLOT_ORDER_LIST, SLOT_STACK, SLOTS_SIZE, TASK_SIZE)
 from skete.engines.process.space import ProcessSpace
 
