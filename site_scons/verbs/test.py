@@ -51,7 +51,7 @@ def declare(env, toolchain, apps) -> None:
 
 
 def _others(env, toolchain) -> tuple[list, dict[str, str]]:
-    """Declare the other libcs that tests are about, and the variant of the chosen one that calls the gate; return
+    """Declare the other libcs that tests are about, and the variants that call the gate; return
     their nodes, and why any cannot be had, for those tests.
 
     Whether the source can be had decides what there is to build, so it is fetched now, into the download cache.
@@ -67,6 +67,8 @@ def _others(env, toolchain) -> tuple[list, dict[str, str]]:
             lacking[f"SKETE_NO_{name.upper()}"] = why
         else:
             nodes.append(libc.declare(env, name).stamp)
+            if plan(env["RECIPES"][name]).direct:
+                nodes.append(libc.declare(env, name, direct=True).stamp)
     if plan(toolchain.recipe).direct and env["syscalls"] != "direct":
         nodes.append(libc.declare(env, toolchain.recipe.name, direct=True).stamp)
     return nodes, lacking

@@ -41,27 +41,26 @@ def test_guest_whose_sites_are_rewritten_at_once(name, guests, eager, engine_nam
     assert guest.returncode == on_host.returncode == 0, guest.stderr
 
 
-@pytest.fixture(scope="module")
-def direct_gcc():
+def direct_gcc(libc: str):
     """The compiler of a libc whose system calls are jumps."""
-    built = sorted(TREE.glob("build/sysroot/musl-*-direct/bin/skete-gcc"), key=lambda path: path.stat().st_mtime)
+    built = sorted(TREE.glob(f"build/sysroot/{libc}-*-direct/bin/skete-*gcc"), key=lambda path: path.stat().st_mtime)
     if not built:
-        pytest.skip("no such libc is here: ./scons syscalls=direct builds one")
+        pytest.skip(f"no such libc is here: ./scons libc={libc} syscalls=direct builds one")
     return built[-1]
 
 
 @pytest.fixture(scope="module")
-def direct_guests(direct_gcc, tmp_path_factory):
-    """direct_guests(NAME, FLAG...): such a guest, compiled by that compiler."""
+def direct_guests(tmp_path_factory):
+    """direct_guests(LIBC, NAME, FLAG...): such a guest, compiled with that libc."""
     folder, made = tmp_path_factory.mktemp("direct"), {}
     for headers in ("linux", "asm-generic", "x86_64-linux-gnu/asm"):       # the kernel's are the host's
         (folder / os.path.basename(headers)).symlink_to(f"/usr/include/{headers}")
 
-    def make(name, *flags):
-        if (name, flags) not in made:
-            program = made[name, flags] = folder / "".join((name, *flags))
-            subprocess.run([direct_gcc, *flags, "-O1", "-pthread", "-I", TREE / "tests" / "guests", "-I", folder, TREE / "tests" / "guests" / f"{name}.c", "-o", program], check=True, timeout=120)
-        return made[name, flags]
+    def make(libc, name, *flags):
+        if (libc, name, flags) not in made:
+            program = made[libc, name, flags] = folder / "".join((libc, name, *flags))
+            subprocess.run([direct_gcc(libc), *flags, "-O1", "-pthread", "-I", TREE / "tests" / "guests", "-I", folder, TREE / "tests" / "guests" / f"{name}.c", "-o", program], check=True, timeout=120)
+        return made[libc, name, flags]
     return make
 
 
@@ -70,12 +69,17 @@ NOT_MUSL = {"corners_names": "musl's headers and the kernel's both define struct
             "unshare": "musl's clone(3) refuses CLONE_THREAD"}
 
 
-@pytest.mark.parametrize("name, flags", [(name, ()) for name in NAMES] + [("gate", ("-static-pie",))])
-def test_direct_calls(name, flags, direct_guests, skete, engine_name, able, tmp_path):
+#: guests that need of a libc what dietlibc has: plain calls, threads, signals, processes, sockets
+DIET = ("brk", "corners_locks", "corners_rest", "eventfd", "fork", "mmap_race", "redzone", "sockets_waiting")
+
+
+@pytest.mark.parametrize("libc, name, flags", [("musl", name, ()) for name in NAMES] + [("musl", "gate", ("-static-pie",))]
+                         + [("dietlibc", name, ()) for name in DIET])
+def test_direct_calls(libc, name, flags, direct_guests, skete, engine_name, able, tmp_path):
     able("fast gate")
-    if name in NOT_MUSL:
+    if libc == "musl" and name in NOT_MUSL:
         pytest.skip(NOT_MUSL[name])
-    program = direct_guests(name, *flags)
+    program = direct_guests(libc, name, *flags)
     work = tmp_path / "work"
     work.mkdir()
     on_host = subprocess.run([program], cwd=tmp_path, env={}, stdin=subprocess.DEVNULL, capture_output=True, text=True,
