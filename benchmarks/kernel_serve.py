@@ -1,4 +1,4 @@
-"""What the kernel's own Python costs for one system call, without an engine: Kernel.serve up to vcpu.resume.
+"""What the kernel's own Python costs for one system call, without an engine: Kernel.serve.
 
     python3 benchmarks/kernel_serve.py [--json]
 
@@ -14,7 +14,6 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from skete.abi.syscalls import NUMBERS      # noqa: E402
-from skete.engine import Syscall    # noqa: E402
 from tests.skete.kernel.fake import DATA, Machine   # noqa: E402
 
 ROUNDS, CALLS = 5, 100_000
@@ -29,13 +28,13 @@ class NullVcpu:
 
 def cost_us(machine, name: str, *words: int) -> float:
     """Microseconds for one call, the loop's own cost taken off."""
-    task, serve = machine.task, machine.kernel.serve
-    trap = Syscall(NUMBERS[name], words + (0,) * (6 - len(words)))
+    vcpu, serve = machine.task.vcpu, machine.kernel.serve
+    nr, words = NUMBERS[name], words + (0,) * (6 - len(words))
     best = empty = 1e9
     for _ in range(ROUNDS):
         began = time.perf_counter()
         for _ in range(CALLS):
-            serve(task, trap)
+            serve(vcpu, nr, words)
         best = min(best, time.perf_counter() - began)
         began = time.perf_counter()
         for _ in range(CALLS):
@@ -47,7 +46,8 @@ def cost_us(machine, name: str, *words: int) -> float:
 def figures() -> dict:
     """{what: microseconds}"""
     machine = Machine()
-    machine.task.vcpu = NullVcpu()
+    machine.task.vcpu = vcpu = NullVcpu()
+    machine.kernel.tasks[vcpu] = machine.task
     machine.mm.write(DATA + 64, struct.pack("<Q", 0))
     return {
         "getppid": cost_us(machine, "getppid"),

@@ -257,9 +257,11 @@ class Engine:
         ``timeout_s`` (None: no limit) has passed or one of the descriptors ``wake_fds`` is readable."""
         raise NotImplementedError
 
-    def next(self) -> tuple | None:
-        """What :meth:`wait` would return, if that is known without asking the host. None a few times in a hundred."""
-        return None
+    def follow(self, serve) -> bool:
+        """Take calls that are posted one after the other, as far as they come at once, and answer each with what
+        ``serve(vcpu, nr, words)`` returns, an int. Where that is None, the call has been seen to otherwise. Then whether
+        it was so: True; False when nothing comes any more, or other things than posted calls have waited long."""
+        return False
 
     def close(self) -> int:
         """Kill what still runs and free everything. Processor time that guests used in all, in ns."""

@@ -46,10 +46,11 @@ def run(engine, kernel, timeout_s: float | None = None) -> tuple:
                 timeout_s = left if timeout_s is None else min(left, timeout_s)
             fd = scheduler.fd
             event = engine.wait(timeout_s, signals.fds if fd < 0 else (*signals.fds, fd))
-            while event is not None:
+            if event is not None:
                 kernel.take(*event)
                 # While nothing else can be due, what comes meanwhile is served at once.
-                event = engine.next() if not (signals.arrived or scheduler.busy or kernel.status) else None
+                while not (signals.arrived or scheduler.busy or kernel.status) and engine.follow(kernel.serve):
+                    pass
     return kernel.status
 
 

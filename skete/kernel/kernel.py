@@ -206,7 +206,7 @@ class Kernel:
         if type(trap) is Syscall:
             if trap.nr in self.asked and not task.vcpu.posted:
                 self.rewriter.trapped(task, trap.nr)
-            result = self._observed(task, trap) if self.observers or self.handlers else service(task, trap)
+            result = self._observed(task, trap) if self.observers or self.handlers else service(task, trap.nr, trap.words)
             if type(result) is int:
                 if not task.notify:
                     task.vcpu.resume(result)
@@ -221,6 +221,23 @@ class Kernel:
             self._return(task, None, None)
         else:
             exits.died(self, task.process.space, trap)
+        self.current = None
+
+    def serve(self, vcpu, nr: int, words: tuple) -> int | None:
+        """The same for a call that was posted: its result, and nothing else is due before the guest goes on; or None, when
+        what became of it has been seen to."""
+        task = self.tasks.get(vcpu)
+        if task is None or self.observers or self.handlers:
+            return self.take(vcpu, Syscall(nr, words))
+        self.current = task
+        result = service(task, nr, words)
+        if type(result) is int and not task.notify:
+            self.current = None
+            scheduler = self.scheduler          # what its property busy says, at half the cost
+            if not (scheduler.ready or scheduler.heap or scheduler.fds):
+                return result
+            return vcpu.resume(result)
+        self._settle(task, Syscall(nr, words), result, told=True)
         self.current = None
 
     def run_ready(self) -> None:
@@ -254,7 +271,7 @@ class Kernel:
             except OSError as e:
                 result = -e.errno
         if result is None:
-            result = service(task, trap)
+            result = service(task, trap.nr, trap.words)
         if type(result) is int and not task.dead:
             self._left(task, trap, result)
         return result
@@ -299,5 +316,5 @@ class Kernel:
                 return self._settle(task, trap, result, told=True)
         if result is Restart:
             # No handler ran: the call is made again and the guest never knows.
-            return self._settle(task, trap, service(task, trap))
+            return self._settle(task, trap, service(task, trap.nr, trap.words))
         task.vcpu.resume(result if type(result) is int else None)

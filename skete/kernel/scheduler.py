@@ -60,16 +60,16 @@ class Scheduler:
     def __init__(self):
         self.ready = []             # [(task, reason)] in the order they were woken
         self.fd = -1
-        self._heap = []             # (deadline_ns, sequence, task or Timer, its Wait or None)
+        self.heap = []             # (deadline_ns, sequence, task or Timer, its Wait or None)
         self._sequence = 0
         self._stale = 0
         self._epoll = None
-        self._fds = {}              # host_fd -> {task: events}
+        self.fds = {}              # host_fd -> {task: events}
 
     @property
     def busy(self) -> bool:
         """Whether somebody is ready, or will be by time or a host descriptor."""
-        return bool(self.ready or self._heap or self._fds)
+        return bool(self.ready or self.heap or self.fds)
 
     def open(self) -> None:
         """Take the host descriptor that waits for the others now, while its number is low: select(2) ends at 1023."""
@@ -88,7 +88,7 @@ class Scheduler:
                 queue.tasks[task] = wait
         if wait.deadline_ns is not None:
             self._sequence += 1
-            heappush(self._heap, (wait.deadline_ns, self._sequence, task, wait))
+            heappush(self.heap, (wait.deadline_ns, self._sequence, task, wait))
         if wait.host_fd >= 0:
             self._watch(task, wait)
 
@@ -121,7 +121,7 @@ class Scheduler:
         """Call ``expire()`` from the loop at ``deadline_ns``, unless cancelled."""
         timer = Timer(deadline_ns, expire)
         self._sequence += 1
-        heappush(self._heap, (deadline_ns, self._sequence, timer, None))
+        heappush(self.heap, (deadline_ns, self._sequence, timer, None))
         return timer
 
     def cancel(self, timer: Timer) -> None:
@@ -132,16 +132,16 @@ class Scheduler:
 
     def _gone_stale(self) -> None:
         self._stale += 1
-        if self._stale > 64 and self._stale * 2 > len(self._heap):
-            self._heap = [entry for entry in self._heap if _alive(entry)]
-            heapify(self._heap)
+        if self._stale > 64 and self._stale * 2 > len(self.heap):
+            self.heap = [entry for entry in self.heap if _alive(entry)]
+            heapify(self.heap)
             self._stale = 0
 
     def timeout_s(self) -> float | None:
         """How long the loop may sleep: 0.0 when somebody is ready, None when only an event can change anything."""
         if self.ready:
             return 0.0
-        heap = self._heap
+        heap = self.heap
         while heap and not _alive(heap[0]):
             heappop(heap)
             self._stale -= 1
@@ -151,7 +151,7 @@ class Scheduler:
 
     def poll(self) -> None:
         """Move what has become ready, by deadline or descriptor, to ``ready``; call the timers that are due."""
-        heap = self._heap
+        heap = self.heap
         if heap:
             now = monotonic_ns()
             while heap and heap[0][0] <= now:
@@ -166,10 +166,10 @@ class Scheduler:
                 else:
                     expire, what.expire = what.expire, None
                     expire()
-                heap = self._heap
-        if self._fds:
+                heap = self.heap
+        if self.fds:
             for host_fd, events in self._epoll.poll(0):
-                for task, wanted in list(self._fds.get(host_fd, {}).items()):
+                for task, wanted in list(self.fds.get(host_fd, {}).items()):
                     if events & (wanted | EPOLLERR | EPOLLHUP):
                         self.wake(task, READY)
 
@@ -188,7 +188,7 @@ class Scheduler:
     def _watch(self, task, wait: Wait) -> None:
         self.open()
         host_fd = wait.host_fd
-        tasks = self._fds.get(host_fd)
+        tasks = self.fds.get(host_fd)
         if tasks is None:
             try:
                 self._epoll.register(host_fd, wait.events)
@@ -200,22 +200,22 @@ class Scheduler:
                 wait.host_fd = -1
                 self.wake(task, READY)
                 return
-            self._fds[host_fd] = {task: wait.events}
+            self.fds[host_fd] = {task: wait.events}
         else:
             tasks[task] = wait.events
             self._epoll.modify(host_fd, _union(tasks))
         self.fd = self._epoll.fileno()
 
     def _unwatch(self, task, host_fd: int) -> None:
-        tasks = self._fds.get(host_fd)
+        tasks = self.fds.get(host_fd)
         if tasks is None or tasks.pop(task, None) is None:
             return
         if tasks:
             self._epoll.modify(host_fd, _union(tasks))
             return
-        del self._fds[host_fd]
+        del self.fds[host_fd]
         self._epoll.unregister(host_fd)
-        if not self._fds:
+        if not self.fds:
             self.fd = -1
 
 

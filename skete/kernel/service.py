@@ -15,18 +15,18 @@ __all__ = ["OTHERS", "advance", "count", "service"]
 OTHERS = -1
 
 
-def service(task, trap):
+def service(task, nr: int, words: tuple):
     """What the call comes to: rax as a signed int, GONE, KEEP, the Restart class, or a generator that has not begun."""
-    row = LOADED.get(trap.nr)
+    row = LOADED.get(nr)
     if row is None:
         # Linux looks at eax alone.
-        nr = trap.nr & 0xffff_ffff
+        nr &= 0xffff_ffff
         row = find(nr)
         if row is None:
             count(task.kernel, nr)
             return -ENOSYS
     try:
-        return row.call(task, trap.words)
+        return row.call(task, words)
     except OSError as e:
         return -e.errno
     except Restart:

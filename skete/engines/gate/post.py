@@ -16,7 +16,8 @@ What this wants of an engine: ``until(space, done)``, take what a space's thread
 nothing, whether it came to that; ``posting(vcpu, pays)``, that looking begins or ends; ``foul(vcpu)``, kill its process.
 And of its vcpus: ``words, at``, memory with its slot as words, and where that begins; ``memory, given_at``, the same as
 bytes, and where in it the six words of SLOT_CALL_NR are; ``calls``, SLOT_CALL as far as it has been seen, at first what
-stands there; ``posted``; ``stopped``, None while it runs; ``let_go()``, after it rang.
+stands there; ``posted``; ``orders``, its
+own and its space's, which are empty where its answer is all that is due; ``stopped``, None while it runs; ``let_go()``, after it rang.
 """
 from __future__ import annotations
 
@@ -70,25 +71,57 @@ class Post:
 
     def look(self) -> tuple | None:
         """A call that has been posted, or None. After TURN of them always None, until somebody sets ``turn`` to 0."""
+        found = []
+        self.follow(lambda *call: found.append(call))
+        if not found:
+            return None
+        (vcpu, nr, words), = found
+        return vcpu, Syscall(nr, words)
+
+    def follow(self, serve) -> bool:
+        """See Engine. The path that counts: what is asked here is asked for every call."""
         vcpu = self._poster
-        if self._credit <= 0 or vcpu is None or vcpu.posted or vcpu.stopped is not None or self.turn >= TURN:
-            return None                 # it rings, or waits for something
-        words, calls, known = vcpu.words, vcpu.at + _CALLS, vcpu.calls
-        for _ in repeat(None, self._looks):
-            if words[calls] != known:
+        if self._credit <= 0 or vcpu is None or vcpu.posted or vcpu.stopped is not None:
+            return False                # it rings, or waits for something
+        words, calls, reply, space = vcpu.words, vcpu.at + _CALLS, vcpu.at + _REPLY, vcpu.space
+        nr, memory, given_at = calls + 1, vcpu.memory, vcpu.given_at
+        known, polled, turn = vcpu.calls, self.polled, self.turn
+        try:
+            while turn < TURN:
+                for _ in repeat(None, self._looks):
+                    if words[calls] != known:
+                        break
+                else:
+                    self._vain(vcpu)
+                    return False
                 if self._credit < _CREDIT:
-                    self._credit, self._looks = self._credit + 1, _LOOKS
-                    if self._credit == _CREDIT:
-                        self._patience = max(1, self._patience // 2)
-                self.turn += 1
-                # As _take does, but this is the path that counts.
-                vcpu.calls, vcpu.posted = words[calls], True
-                self.served += 1
-                return vcpu, Syscall(words[calls + 1], _SIX(vcpu.memory, vcpu.given_at))
+                    self._pays()
+                turn += 1
+                vcpu.calls = known = words[calls]
+                vcpu.posted = True
+                result = serve(vcpu, words[nr], _SIX(memory, given_at))
+                if result is None:
+                    return True
+                if result > CALL_TRAP and vcpu.posted and polled and not (vcpu.orders or space.orders):
+                    vcpu.posted = False         # as answer does
+                    words[reply] = result & _MASK
+                    continue
+                vcpu.resume(result)
+                return True
+        finally:
+            self.served += turn - self.turn
+            self.turn = turn
+        return False
+
+    def _pays(self) -> None:
+        self._credit, self._looks = self._credit + 1, _LOOKS
+        if self._credit == _CREDIT:
+            self._patience = max(1, self._patience // 2)
+
+    def _vain(self, vcpu) -> None:
         self._credit -= 1
         if not self._credit:
             self.engine.posting(vcpu, False)
-        return None
 
     def sleep(self) -> None:
         """We are about to sleep: from now on the guest rings. So it does soon if it has posted something just now."""

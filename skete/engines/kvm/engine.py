@@ -69,7 +69,7 @@ class KvmEngine(Engine):
             self._lay_out()
             self.gates = Gates(self.memory)
             self.post = Post(self, self.gates.parts)
-            self.next = self.post.look
+            self.follow = self.post.follow
             from skete.engines.kvm.trial import choose
             self._open_port, self._by_frame = choose(self)
         except BaseException:
@@ -89,7 +89,7 @@ class KvmEngine(Engine):
         return self.post.served
 
     def discard(self, frame: int, length: int) -> None:
-        stale = [space for space in self._spaces if space.stale and space.is_stale(frame, frame + length)]
+        stale = [space for space in self._spaces if space.orders and space.is_stale(frame, frame + length)]
         for space in stale:
             self.pause(space)
         self.memory.discard(layout.RAM_AT + frame, length)

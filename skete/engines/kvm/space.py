@@ -4,7 +4,7 @@ Mapping only notes the region, but for a little at its start: 64 GiB cost what i
 that may be accessed so is not the program's; it fills a piece of the tables and is over.
 
 Entries that go away leave translations behind. A frame that is discarded has none afterwards (the file's pages go);
-for the others, ``stale`` keeps what has to be forgotten before any thread of the space runs on.
+for the others, ``orders`` keeps what has to be forgotten before any thread of the space runs on.
 """
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class KvmSpace(AddressSpace):
         self.tables = tables.PageTables(engine.shared)
         self.regions = Regions()
         self.vcpus = []
-        self.stale = []             # (frame, end)
+        self.orders = []            # (frame, end): what is to be forgotten
         self.used_ns = 0            # processor time of threads that have ended
         self.dead = False
         self.gate_at = engine.gates.take()
@@ -62,31 +62,31 @@ class KvmSpace(AddressSpace):
                 continue
             found = self.tables.clear(low, high)
             if found and before & ~prot & 7:
-                self.stale.append((low + delta, high + delta))
+                self.orders.append((low + delta, high + delta))
             if found and prot and high - low <= _EAGER:
                 self._fill(low, high, prot, delta)
 
     def _drop(self, pieces: list) -> None:
         for start, end, _, delta in pieces:
             if self.tables.clear(start, end):
-                self.stale.append((start + delta, end + delta))
+                self.orders.append((start + delta, end + delta))
 
     def discarded(self, start: int, end: int) -> None:
         """These frames are gone from everybody's sight."""
         left = []
-        for low, high in self.stale:
+        for low, high in self.orders:
             if low < start:
                 left.append((low, min(high, start)))
             if high > end:
                 left.append((max(low, end), high))
-        self.stale = left
+        self.orders = left
 
     def is_stale(self, start: int, end: int) -> bool:
-        return any(low < end and start < high for low, high in self.stale)
+        return any(low < end and start < high for low, high in self.orders)
 
     def forget_stale(self) -> None:
         self.engine.pause(self)
-        stale, self.stale = self.stale, []
+        stale, self.orders = self.orders, []
         for start, end in stale:
             self.engine.memory.forget(RAM_AT + start, end - start)
 
@@ -137,7 +137,7 @@ class KvmSpace(AddressSpace):
         vcpu = self._thread(regs, fs_base, parent)
         if parent is not None:
             vcpu.running = True         # a kick from now on is not lost
-            parent.children.append(vcpu)
+            parent.orders.append(vcpu)
         return vcpu
 
     def fork(self, parent: KvmVcpu, regs: Regs, fs_base: int, mappings) -> KvmVcpu:

@@ -21,7 +21,7 @@ class KvmVcpu(Vcpu):
         self.used_ns = self._shown_ns = 0
         self.retries = 0        # of one instruction, for page faults that were none: see space.page_fault
         self.retried = None
-        self.children = []      # threads that start with our next resume
+        self.orders = []        # threads that start with our next resume
         self.posted, self.stopped = False, True
         self.words, self.at, self.address = engine.memory.own64, engine.gates.slot(space.gate_at), SLOTS_BASE
         self.memory, self.given_at = engine.memory.own, 8 * self.at + SLOT_CALL_NR + 8
@@ -85,15 +85,15 @@ class KvmVcpu(Vcpu):
 
     def resume(self, result: int | None = None) -> None:
         space = self.space
-        if space.stale:
+        if space.orders:
             space.forget_stale()
         if self.posted:
-            if result is not None and not self.children:
+            if result is not None and not self.orders:
                 return self.engine.post.answer(self, result)
             self.settle()
         self.engine.run(self, result)
-        if self.children:
-            children, self.children = self.children, []
+        if self.orders:
+            children, self.orders = self.orders, []
             for child in children:
                 if not child.ended:
                     self.engine.run(child, None)
@@ -107,7 +107,7 @@ class KvmVcpu(Vcpu):
         if not self.ended:
             self.ended = True
             self.engine.release(self)
-            for child in self.children:
+            for child in self.orders:
                 self.engine.run(child, None)
 
     def cpu_ns(self) -> int:

@@ -53,7 +53,7 @@ class ProcessEngine(Engine):
     def __init__(self):
         self.stub = stub.find()
         self.post = Post(self, code.gate(self.stub)[1])
-        self.next = self.post.look
+        self.follow = self.post.follow
         self.ram_fd = os.memfd_create("skete-ram", os.MFD_CLOEXEC)
         size = RAM_SIZE + MAX_SPACES * SLOTS_SIZE
         os.ftruncate(self.ram_fd, size)

@@ -248,7 +248,7 @@ def test_a_million_words_leave_nothing_behind(machine):
         machine.go()
         assert other.vcpu.result == 0
     assert not machine.mm.futexes
-    assert len(machine.kernel.scheduler._heap) < 200, "deadlines that no longer matter are cleared away"
+    assert len(machine.kernel.scheduler.heap) < 200, "deadlines that no longer matter are cleared away"
 
 
 def test_a_handler_interrupts_a_timed_wait(machine, crowd):

@@ -118,5 +118,5 @@ def test_stale_deadlines_do_not_pile_up(scheduler):
         scheduler.block(task, Wait(queue, far))
         queue.wake()
         scheduler.take_ready()
-    assert len(scheduler._heap) < 200
+    assert len(scheduler.heap) < 200
     assert scheduler.timeout_s() > 900, "the one that counts is still there"
