@@ -65,7 +65,7 @@ class KvmEngine(Engine):
         self._open_port = self._by_frame = False
         try:
             self.memory = Memory(self.device)
-            self.ram = self.memory.ram
+            self.ram, self.copy = self.memory.ram, self.memory.copy
             self._lay_out()
             self.gates = Gates(self.memory)
             self.post = Post(self, self.gates.parts)

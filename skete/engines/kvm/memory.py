@@ -17,6 +17,7 @@ import struct
 
 from skete.abi import kvm
 from skete.engine import EngineError
+from skete.engines import ramfile
 from skete.engines.kvm.layout import HUGE, OWN_SIZE, RAM_AT, RAM_TAIL
 
 __all__ = ["Memory"]
@@ -36,16 +37,18 @@ class Memory:
             raise EngineError(f"guest-physical addresses of {device.address_bits} bits are too few; "
                               "use --engine process")
         self.vm = device.vm
-        fd = os.memfd_create("skete-kvm", os.MFD_CLOEXEC)
+        self._fd = fd = os.memfd_create("skete-kvm", os.MFD_CLOEXEC)
         try:
             os.ftruncate(fd, size + 2 * HUGE)
             huge = _huge_pages()
-            self._map = _mapping(fd, size + HUGE, huge)
+            self._map, offset = _mapping(fd, size + HUGE, huge)
             address = _address(fd)
-        finally:
+        except BaseException:
             os.close(fd)
+            raise
         self._skip = -address % HUGE        # so that guest-physical 0 is at a multiple of 2 MiB here too
         self.address = address + self._skip
+        self._ram_in_file = offset + self._skip + RAM_AT
         self._whole = whole = memoryview(self._map)[self._skip:self._skip + size]
         self.own, self.ram = whole[:OWN_SIZE], whole[RAM_AT:]
         self.own64 = self.own.cast("Q")
@@ -77,11 +80,15 @@ class Memory:
         """Back to the host; it reads as zero from now on."""
         self._map.madvise(_MADV_REMOVE, self._skip + start, length)
 
+    def copy(self, frame: int, to: int, length: int) -> None:
+        ramfile.copy(self._fd, self.ram, self._ram_in_file, frame, to, length)
+
     def forget(self, start: int, length: int) -> None:
         """No processor has a translation to this memory any more; it finds a new one in the page tables, or none."""
         self._map.madvise(_MADV_DONTNEED, self._skip + start, length)
 
     def close(self) -> None:
+        os.close(self._fd)
         for view in (self.own64, self.own, self.ram, self._whole):
             view.release()
         try:
@@ -106,18 +113,19 @@ def _huge_pages() -> bool:
         return False
 
 
-def _mapping(fd: int, size: int, huge: bool) -> mmap.mmap:
-    """The file, mapped so that an offset in it and its address are alike modulo 2 MiB, as large pages need it.
+def _mapping(fd: int, size: int, huge: bool) -> tuple:
+    """(mapping, offset): the file from an offset on, mapped so that a place in it and its address are alike modulo 2 MiB,
+    as large pages need it.
 
     We cannot say where; but the host gives the same place to the same request twice.
     """
     flags = mmap.MAP_SHARED | _MAP_NORESERVE
     if not huge:
-        return mmap.mmap(fd, size, flags)
+        return mmap.mmap(fd, size, flags), 0
     first = mmap.mmap(fd, size, flags)
     offset = _address(fd) % HUGE
     first.close()
-    return mmap.mmap(fd, size, flags, offset=offset)
+    return mmap.mmap(fd, size, flags, offset=offset), offset
 
 
 def _address(fd: int) -> int:

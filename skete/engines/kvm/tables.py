@@ -53,8 +53,13 @@ class SharedTables:
         a KVM with shadow page tables keeps what it has derived from a page, and does not see us write another table
         into it, so that a new space would find entries of an old one. (With the whole room between, it has long
         forgotten.)"""
-        for at in pages:
-            self.memory.discard(at, 4096)
+        start = end = pages[0]
+        for at in pages:            # they were taken one after another, mostly
+            if at != end:
+                self.memory.discard(start, end - start)
+                start = at
+            end = at + 4096
+        self.memory.discard(start, end - start)
         self._free.extend(pages)
 
     def show_stub(self) -> None:

@@ -11,6 +11,7 @@ import time
 
 from skete.abi import seccomp, sigframe
 from skete.engine import Died, Engine, EngineError, Fault, Kicked, Syscall
+from skete.engines import ramfile
 from skete.engines.gate import code
 from skete.engines.gate.layout import MAX_SLOTS, RESERVED_END, RING_NR, SLOT_SIZE, SLOTS_BASE, STUB_BASE
 from skete.engines.gate.post import TURN, Post
@@ -96,20 +97,7 @@ class ProcessEngine(Engine):
             self._populated.add(start, end)
 
     def copy(self, frame: int, to: int, length: int) -> None:
-        """Copy frames; those that nobody has touched stay so. Written through the file: it costs half of what the
-        page faults of our own mapping would."""
-        fd, end = self.ram_fd, frame + length
-        at = frame
-        while at < end:
-            try:
-                at = os.lseek(fd, at, os.SEEK_DATA)
-            except OSError:
-                return              # ENXIO: no data from here to the end of the file
-            if at >= end:
-                return
-            stop = min(os.lseek(fd, at, os.SEEK_HOLE), end)
-            while at < stop:
-                at += os.pwrite(fd, self.ram[at:stop], to + at - frame)
+        ramfile.copy(self.ram_fd, self.ram, 0, frame, to, length)
 
     def take_slots(self) -> tuple:
         """(offset in the memory file, view) of zeroed slots for a new space. OSError(EAGAIN)"""
