@@ -48,8 +48,8 @@ def run(engine, kernel, timeout_s: float | None = None) -> tuple:
             event = engine.wait(timeout_s, signals.fds if fd < 0 else (*signals.fds, fd))
             if event is not None:
                 kernel.take(*event)
-                # While nothing else can be due, what comes meanwhile is served at once.
-                while not (signals.arrived or scheduler.busy or kernel.status) and engine.follow(kernel.serve):
+                # While nothing else is due, what comes meanwhile is served at once.
+                while not (signals.arrived or kernel.status or scheduler.due()) and engine.follow(kernel.serve):
                     pass
     return kernel.status
 

@@ -233,8 +233,8 @@ class Kernel:
         result = service(task, nr, words)
         if type(result) is int and not task.notify:
             self.current = None
-            scheduler = self.scheduler          # what its property busy says, at half the cost
-            if not (scheduler.ready or scheduler.heap or scheduler.fds):
+            scheduler = self.scheduler
+            if not (scheduler.ready or scheduler.heap or scheduler.fds) or not scheduler.due():
                 return result
             return vcpu.resume(result)
         self._settle(task, Syscall(nr, words), result, told=True)

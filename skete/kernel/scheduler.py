@@ -2,7 +2,7 @@
 
 A task is blocked while ``task.wait`` is a :class:`~skete.kernel.outcome.Wait`. It waits in every queue that the Wait
 names, at a deadline, and on a host descriptor, and is taken out of all of them by whichever comes first; then it
-stands in ``ready`` with the reason until :meth:`Scheduler.run_ready`. Queues wake in the order of arrival.
+stands in ``ready`` with the reason until ``Kernel.run_ready``. Queues wake in the order of arrival.
 
 Deadlines are CLOCK_MONOTONIC of the host in ns. An entry in the heap whose wait is over is left there and skipped
 when it surfaces; when such entries are the majority, the heap is rebuilt.
@@ -17,6 +17,9 @@ from time import monotonic_ns
 from skete.kernel.outcome import READY, TIMEOUT, Wait
 
 __all__ = ["Queue", "Scheduler", "Timer"]
+
+#: while posted calls follow each other, the host is asked for descriptors after so many: it costs half as much as one
+_UNASKED = 16
 
 
 class Queue:
@@ -60,16 +63,22 @@ class Scheduler:
     def __init__(self):
         self.ready = []             # [(task, reason)] in the order they were woken
         self.fd = -1
-        self.heap = []             # (deadline_ns, sequence, task or Timer, its Wait or None)
+        self.heap = []              # (deadline_ns, sequence, task or Timer, its Wait or None)
         self._sequence = 0
         self._stale = 0
         self._epoll = None
-        self.fds = {}              # host_fd -> {task: events}
+        self._unasked = 0           # calls since the host's descriptors were asked
+        self.fds = {}               # host_fd -> {task: events}
 
-    @property
-    def busy(self) -> bool:
-        """Whether somebody is ready, or will be by time or a host descriptor."""
-        return bool(self.ready or self.heap or self.fds)
+    def due(self) -> bool:
+        """Whether to see to the others before the next call is served: somebody is ready, a deadline has passed, or the
+        host's descriptors were not asked for some calls."""
+        if self.ready or self.heap and self.heap[0][0] <= monotonic_ns():
+            return True
+        if self.fds:
+            self._unasked += 1
+            return self._unasked > _UNASKED
+        return False
 
     def open(self) -> None:
         """Take the host descriptor that waits for the others now, while its number is low: select(2) ends at 1023."""
@@ -167,6 +176,7 @@ class Scheduler:
                     expire, what.expire = what.expire, None
                     expire()
                 heap = self.heap
+        self._unasked = 0
         if self.fds:
             for host_fd, events in self._epoll.poll(0):
                 for task, wanted in list(self.fds.get(host_fd, {}).items()):
