@@ -40,7 +40,7 @@ class Program(HostFile):
 class Found:
     """A program that can be executed.
 
-    file: a Description of it, held;  path: what AT_EXECFN and /proc/PID/exe say;  argv: with a script's words
+    file: a Description of it, held;  path: what AT_EXECFN says;  argv: with a script's words
     """
     __slots__ = ("file", "path", "argv", "name")
 

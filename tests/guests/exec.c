@@ -122,6 +122,14 @@ static int what_is_kept(void)
 	return sigismember(&set, SIGHUP) ? 0 : 5;
 }
 
+static const char *realpath_of_me(void)
+{
+	static char path[4096];
+	ssize_t n = readlink(me, path, sizeof path - 1);
+	path[n < 0 ? 0 : n] = 0;
+	return path;
+}
+
 static int child(int argc, char **argv, char **envp)
 {
 	const char *what = argv[1];
@@ -139,6 +147,8 @@ static int child(int argc, char **argv, char **envp)
 		return argc == 3 && !strcmp(argv[2], "argument") ? 44 : 1;
 	if (!strcmp(what, "argument"))
 		return 45;
+	if (!strcmp(what, "where"))				/* argv: copy where /its/path */
+		return strcmp(realpath_of_me(), argv[2]) ? 1 : 47;
 	if (!strcmp(what, "./nested"))				/* a script whose interpreter is a script */
 		return 46;
 	return 96;
@@ -189,6 +199,40 @@ static void scripts(void)
 	write_file("long", line, 0700);
 	EQ(try("./long"), ENOEXEC);
 	section("scripts");
+}
+
+/* /proc/self/exe leads to the file itself, by whatever path it was executed. */
+static int finds_itself(const char *path, const char *home)
+{
+	char real[4096];
+	char *const argv[] = { "copy", "where", real, NULL };
+	pid_t pid;
+
+	snprintf(real, sizeof real, "%s/copy", home);
+	if ((pid = fork()) == 0) {
+		execve(path, argv, no_env);
+		_exit(errno);
+	}
+	return status_of(pid);
+}
+
+static void where(void)
+{
+	char home[4000];
+
+	CHECK(getcwd(home, sizeof home) != NULL);
+	EQ(finds_itself("./copy", home), 47);
+	EQ(finds_itself("copy", home), 47);
+	symlink("copy", "other");
+	mkdir("below", 0700);
+	EQ(finds_itself("./other", home), 47);
+	EQ(finds_itself("below/../other", home), 47);
+	CHECK(chdir("below") == 0);
+	EQ(finds_itself("../copy", home), 47);
+	CHECK(chdir("..") == 0);
+	rmdir("below");
+	unlink("other");
+	section("where");
 }
 
 static void refused(void)
@@ -259,6 +303,7 @@ int main(int argc, char **argv, char **envp)
 	copy_of_me("copy");
 	EQ(try("./copy"), 45);
 	section("a copy");
+	where();
 	scripts();
 	refused();
 	by_descriptor();

@@ -121,10 +121,13 @@ class _Fds(Folder):
 
 
 def _exe(process) -> bytes:
-    if not process.exe:
+    # Where the file was found: execve's own path may be relative, or lead through links or a script.
+    path = process.program.path if process.program is not None else b""
+    path = path if path.startswith(b"/") else process.exe
+    if not path:
         raise OSError(ENOENT, "no program")
     # Absolute, however the program was named: glibc's start-up, when it is linked statically, insists on that.
-    return process.exe if process.exe.startswith(b"/") else os.path.normpath(b"/" + process.exe)
+    return path if path.startswith(b"/") else os.path.normpath(b"/" + path)
 
 
 def _strings(words: list) -> bytes:
