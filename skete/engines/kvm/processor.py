@@ -269,6 +269,16 @@ class Processor:
         name = f"KVM_EXIT_{kvm.EXITS.get(reason, reason)}"
         return f"{name}, port {port}" if reason == kvm.KVM_EXIT_IO else name
 
+    def touch(self) -> None:
+        """Enter KVM, and leave it at once."""
+        self.run[kvm.RUN_IMMEDIATE_EXIT] = 1
+        try:
+            fcntl.ioctl(self.fd, kvm.KVM_RUN, 0)
+        except InterruptedError:
+            pass
+        finally:
+            self.run[kvm.RUN_IMMEDIATE_EXIT] = 0
+
     def injecting(self) -> bool:
         """Whether KVM is about to deliver an exception, so that the registers are not a program's between two instructions."""
         events = bytearray(kvm.EVENTS_SIZE)

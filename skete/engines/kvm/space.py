@@ -18,9 +18,9 @@ from skete.engines.kvm.vcpu import KvmVcpu
 
 __all__ = ["KvmSpace"]
 
-#: what is filled at once: eagerly when something is mapped, and around a fault where large pages are possible or not
-_EAGER = 4 * HUGE
-_AROUND_LARGE, _AROUND_SMALL = 32 * HUGE, 2 * HUGE
+#: what is filled at once, where large pages are possible or not: when something is mapped, and around a fault
+_EAGER_LARGE, _EAGER_SMALL = 4 * HUGE, HUGE // 2
+_AROUND_LARGE, _AROUND_SMALL = 32 * HUGE, HUGE
 #: from this size on, the host is asked for large pages
 _WORTH_HUGE = 8 * HUGE
 #: page faults in a row, at one instruction, that the tables do not explain, before the program hears of them
@@ -48,8 +48,8 @@ class KvmSpace(AddressSpace):
         replaced = self.regions.set(start, end, prot, frame - start)
         if replaced:
             self._drop(replaced)
-        if prot and length <= _EAGER:
-            self._fill(start, end, prot, frame - start)
+        if prot:
+            self._fill_early(start, end, prot, frame - start)
 
     def unmap(self, start: int, length: int) -> None:
         self._drop(self.regions.cut(start, start + length))
@@ -63,8 +63,8 @@ class KvmSpace(AddressSpace):
             found = self.tables.clear(low, high)
             if found and before & ~prot & 7:
                 self.orders.append((low + delta, high + delta))
-            if found and prot and high - low <= _EAGER:
-                self._fill(low, high, prot, delta)
+            if found and prot:
+                self._fill_early(low, high, prot, delta)
 
     def _drop(self, pieces: list) -> None:
         for start, end, _, delta in pieces:
@@ -85,10 +85,18 @@ class KvmSpace(AddressSpace):
         return any(low < end and start < high for low, high in self.orders)
 
     def forget_stale(self) -> None:
-        self.engine.pause(self)
+        self.engine.runner.pause(self)
         stale, self.orders = self.orders, []
         for start, end in stale:
             self.engine.memory.forget(RAM_AT + start, end - start)
+
+    def _fill_early(self, start: int, end: int, prot: int, delta: int) -> None:
+        """What is small; of what is larger its end, as it may be a stack."""
+        if end - start > (_EAGER_SMALL if delta % HUGE else _EAGER_LARGE):
+            if not prot & 2:
+                return
+            start = end - 1 & -HUGE
+        self._fill(start, end, prot, delta)
 
     def _fill(self, start: int, end: int, prot: int, delta: int) -> None:
         physical = RAM_AT + start + delta

@@ -1,17 +1,18 @@
 """What differs between one KVM and another is tried, not guessed from its name; and so is that it works at all.
 
-Whether ``syscall`` enters ring 0 (a software-backed KVM may stay in ring 3), and which of the two ways back to ring 3
-(processor.py) is faster.
+Whether ``syscall`` enters ring 0 (a software-backed KVM may stay in ring 3), which of the two ways back to ring 3
+(processor.py) is faster, and what it costs that a processor goes from one host thread to another (runner.py).
 """
 from __future__ import annotations
 
+import _thread
 from time import monotonic_ns
 
 from skete.engine import EngineError, Regs
 from skete.engines.kvm import tables
 from skete.engines.kvm.layout import PAGES_AT, STUB_AT
 
-__all__ = ["choose"]
+__all__ = ["choose", "moving_ns"]
 
 _TEXT = 0x40_0000
 _PAGE = STUB_AT + 0x2000        # a page of the engine's own that nothing else uses
@@ -62,3 +63,25 @@ def _best(processor, cr3: int, by_frame: bool) -> tuple:
         if turn and (best is None or taken < best):
             best = taken
     return best, ""
+
+
+def moving_ns(processor) -> int:
+    """What a KVM_RUN costs that does nothing, where another host thread had the processor before; in ns."""
+    taken, done = [], _thread.allocate_lock()
+
+    def touch() -> None:
+        start = monotonic_ns()
+        processor.touch()
+        taken.append(monotonic_ns() - start)
+
+    def beside() -> None:
+        try:
+            touch()
+        finally:
+            done.release()
+    processor.touch()
+    done.acquire()
+    _thread.start_new_thread(beside, ())
+    done.acquire()
+    touch()
+    return min(taken)           # one of them may have been preempted

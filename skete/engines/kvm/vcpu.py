@@ -32,7 +32,7 @@ class KvmVcpu(Vcpu):
             self.engine.post.trap(self)
 
     def let_go(self) -> None:
-        self.engine.run(self, 0)
+        self.engine.runner.run(self, 0)
 
     @property
     def regs(self) -> Regs:
@@ -91,27 +91,27 @@ class KvmVcpu(Vcpu):
             if result is not None and not self.orders:
                 return self.engine.post.answer(self, result)
             self.settle()
-        self.engine.run(self, result)
+        self.engine.runner.run(self, result)
         if self.orders:
             children, self.orders = self.orders, []
             for child in children:
                 if not child.ended:
-                    self.engine.run(child, None)
+                    self.engine.runner.run(child, None)
 
     def kick(self) -> None:
         if self.running and not self.kicked and not self.posted:
             self.kicked = True
-            self.engine.interrupt(self)
+            self.engine.runner.interrupt(self)
 
     def end(self) -> None:
         if not self.ended:
             self.ended = True
             self.engine.release(self)
             for child in self.orders:
-                self.engine.run(child, None)
+                self.engine.runner.run(child, None)
 
     def cpu_ns(self) -> int:
         """Processor time that this thread has used, in ns. It never goes back, though it is measured in pieces."""
-        running_ns = self.engine.running_ns(self)      # first, for it may add to used_ns
+        running_ns = self.engine.runner.running_ns(self)      # first, for it may add to used_ns
         self._shown_ns = max(self._shown_ns, self.used_ns + running_ns)
         return self._shown_ns
