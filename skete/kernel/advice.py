@@ -4,37 +4,45 @@ Nothing here is ever paged out to a place of ours, so most of it comes down to c
 """
 from __future__ import annotations
 
-from errno import EINVAL, ENOMEM
+from errno import EACCES, EINVAL, ENOMEM
 
 from skete.abi import mman
 from skete.abi.mman import MCL_CURRENT, MCL_FUTURE, MCL_ONFAULT, MLOCK_ONFAULT, MS_ASYNC, MS_INVALIDATE, MS_SYNC
 from skete.engine import PAGE
 from skete.kernel.mm import page_up
 from skete.kernel.row import ADDR, I32, SIZE, Row
+from skete.kernel.vma import NO_FRAME, NOT_FORKED, WIPED
 
 __all__ = ["ROWS"]
 
+#: advice -> bits of Vma.on_fork that it sets, and that it clears
+_ON_FORK = {mman.MADV_WIPEONFORK: (WIPED, 0), mman.MADV_KEEPONFORK: (0, WIPED),
+            mman.MADV_DONTFORK: (NOT_FORKED, 0), mman.MADV_DOFORK: (0, NOT_FORKED)}
 _DROPS = frozenset((mman.MADV_DONTNEED, mman.MADV_DONTNEED_LOCKED, mman.MADV_FREE))
 _HINTS = frozenset((
-    mman.MADV_NORMAL, mman.MADV_RANDOM, mman.MADV_SEQUENTIAL, mman.MADV_WILLNEED, mman.MADV_DONTFORK,
-    mman.MADV_DOFORK, mman.MADV_MERGEABLE, mman.MADV_UNMERGEABLE, mman.MADV_HUGEPAGE, mman.MADV_NOHUGEPAGE,
-    mman.MADV_DONTDUMP, mman.MADV_DODUMP, mman.MADV_COLD, mman.MADV_PAGEOUT, mman.MADV_POPULATE_READ,
-    mman.MADV_POPULATE_WRITE))
+    mman.MADV_NORMAL, mman.MADV_RANDOM, mman.MADV_SEQUENTIAL, mman.MADV_WILLNEED, mman.MADV_MERGEABLE, mman.MADV_UNMERGEABLE, mman.MADV_HUGEPAGE, mman.MADV_NOHUGEPAGE,
+    mman.MADV_DONTDUMP, mman.MADV_DODUMP, mman.MADV_COLD, mman.MADV_PAGEOUT, mman.MADV_REMOVE,
+    mman.MADV_POPULATE_READ, mman.MADV_POPULATE_WRITE, *_ON_FORK))
 
 #: advice -> the PROT_* that it takes
 _POPULATES = {mman.MADV_POPULATE_READ: mman.PROT_READ, mman.MADV_POPULATE_WRITE: mman.PROT_WRITE}
 
 
 def madvise(task, addr: int, length: int, advice: int) -> int:
-    """madvise(2): drop private pages (MADV_DONTNEED), or take note. EINVAL; ENOMEM where there are holes"""
+    """madvise(2): drop pages, say what a fork does with them, or take note. EACCES EINVAL; ENOMEM where there are
+    holes"""
     if advice not in _HINTS and advice not in _DROPS:
         raise OSError(EINVAL, f"advice {advice}")
     start, end = _range(addr, length)
     if start == end:
         return 0
     mm = task.mm
-    if advice in _POPULATES and any(not vma.prot & _POPULATES[advice] for vma in mm.vmas.within(start, end)):
-        raise OSError(EINVAL, "its protection")
+    if advice in _POPULATES:
+        return _populate(mm, start, end, _POPULATES[advice])
+    if advice in _ON_FORK:
+        _on_fork(mm, start, end, *_ON_FORK[advice])
+    if advice == mman.MADV_REMOVE:
+        _remove(mm, start, end)
     if advice in _DROPS:
         if advice == mman.MADV_FREE and any(v.shared for v in mm.vmas.within(start, end)):
             raise OSError(EINVAL, "MADV_FREE of shared memory")
@@ -43,6 +51,41 @@ def madvise(task, addr: int, length: int, advice: int) -> int:
     if not mm.vmas.covers(start, end):
         raise OSError(ENOMEM, "not all of it is mapped")
     return 0
+
+
+def _populate(mm, start: int, end: int, wanted: int) -> int:
+    """Every page is there as it is. What is in the way first decides. EINVAL ENOMEM"""
+    for vma in mm.vmas.within(start, end):
+        if vma.start > start:
+            break
+        if not vma.prot & wanted:
+            raise OSError(EINVAL, "its protection")
+        start = vma.end
+    if start < end:
+        raise OSError(ENOMEM, "not all of it is mapped")
+    return 0
+
+
+def _on_fork(mm, start: int, end: int, on: int, off: int) -> None:
+    """Mapping by mapping, up to the first that cannot be. EINVAL"""
+    for vma in mm.vmas.within(start, end):
+        if on == WIPED and (vma.shared or vma.name[:1] not in ("", "[")):
+            raise OSError(EINVAL, "MADV_WIPEONFORK takes private anonymous memory")
+        mm.mark(max(vma.start, start), min(vma.end, end), on, off)
+
+
+def _remove(mm, start: int, end: int) -> None:
+    """A hole in what a shared mapping stands on, for everybody. EACCES EINVAL EPERM EOPNOTSUPP"""
+    for vma in mm.vmas.within(start, end):
+        first, last = max(vma.start, start), min(vma.end, end)
+        if not vma.shared and vma.name[:1] in ("", "["):
+            raise OSError(EINVAL, "no file is behind it")
+        if not vma.shared or vma.sealed or vma.delta is NO_FRAME:
+            raise OSError(EACCES, "no shared mapping that can be written")
+        if vma.backing is not None:
+            vma.backing.punch(first + vma.delta, last - first)
+        else:
+            mm.frames.discard(first + vma.delta, last - first)
 
 
 def msync(task, addr: int, length: int, flags: int) -> int:
@@ -119,7 +162,7 @@ ROWS = (
     Row(26, msync, (ADDR, SIZE, I32), "to the host's file, not to its disk"),
     Row(27, mincore, (ADDR, SIZE, ADDR), "every mapped page counts as resident"),
     Row(28, madvise, (ADDR, SIZE, I32),
-        "MADV_DONTNEED and MADV_FREE act; hints are taken note of; MADV_REMOVE and MADV_WIPEONFORK: EINVAL"),
+        "MADV_DONTNEED, _FREE, _REMOVE and those for a fork act; hints are taken note of; MADV_COLLAPSE: EINVAL"),
     Row(149, mlock, (ADDR, SIZE), "the range is checked, nothing is locked on the host"),
     Row(150, munlock, (ADDR, SIZE)),
     Row(151, mlockall, (I32,), "nothing is locked on the host"),

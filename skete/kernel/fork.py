@@ -95,9 +95,9 @@ def _start_process(task, flags: int, signo: int, stack: int, fs_base: int):
     if len(kernel.processes) + len(kernel.zombies) >= limit:
         raise OSError(EAGAIN, f"{limit} processes")
     if flags & CLONE_VM:
-        mm, mappings = process.mm, mm_fork.shown(process.mm)
+        mm, mappings, left_out = process.mm, mm_fork.shown(process.mm), ()
     else:
-        mm, mappings = mm_fork.fork(process.mm, kernel.engine)
+        mm, mappings, left_out = mm_fork.fork(process.mm, kernel.engine)
     regs = task.vcpu.regs
     regs.rax = 0
     if stack:
@@ -113,6 +113,8 @@ def _start_process(task, flags: int, signo: int, stack: int, fs_base: int):
         mm_fork.join(mm, vcpu.space)
     else:
         mm.space = vcpu.space
+        for start, length in left_out:
+            mm.space.unmap(start, length)
     child = _process_like(task, kernel.new_tid(), vcpu.space, mm, flags)
     child.exit_signal = process.exit_signal if flags & CLONE_PARENT else signo
     child.borrowed = Queue() if flags & CLONE_VFORK else None

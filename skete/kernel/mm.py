@@ -318,6 +318,14 @@ class Mm:
                 else:
                     self.frames.discard(first + vma.delta, last - first)
 
+    def mark(self, start: int, end: int, on: int, off: int = 0) -> None:
+        """Set and clear bits of ``on_fork``. Holes are fine."""
+        pieces = self.vmas.cut(start, end)
+        self.last = _NOWHERE
+        for vma in pieces:
+            vma.on_fork = vma.on_fork & ~off | on
+            self.vmas.insert(vma)
+
     def own(self, vma: Vma) -> None:
         """Give a private mapping that is shown frames of its own, with the same content. ENOMEM"""
         size = vma.end - vma.start

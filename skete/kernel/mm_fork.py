@@ -7,28 +7,37 @@ writable later gets frames of its own then (:meth:`Mm.unshare`).
 from __future__ import annotations
 
 from skete.kernel.mm import Mm
-from skete.kernel.vma import NO_FRAME, VmaList
+from skete.kernel.vma import NO_FRAME, NOT_FORKED, WIPED, VmaList
 
 __all__ = ["Spaces", "fork", "join", "leave", "shown"]
 
 
 def fork(mm: Mm, engine) -> tuple:
-    """A copy of a process's memory without a space yet, and what its space is to show, as AddressSpace.fork takes it.
-    ENOMEM"""
+    """A copy of a process's memory without a space yet, what its space is to show, as AddressSpace.fork takes it, and
+    what of the parent's it must not: [(start, length)]. ENOMEM"""
     child = Mm(engine, None, mm.frames, mm.limit, mm.physical)
     child.peak = child.charged = mm.charged
     child.brk_start, child.brk, child.mmap_top = mm.brk_start, mm.brk, mm.mmap_top
     child.patches = mm.patches.copy() if mm.patches is not None else None
     copy = engine.copy or _copier(mm.ram)
     child.vmas = VmaList()
-    mappings = []
+    mappings, left_out = [], []
     try:
         for vma in mm.vmas:
+            if vma.on_fork & NOT_FORKED:
+                if vma.shown:
+                    left_out.append((vma.start, vma.end - vma.start))
+                if vma.charged:
+                    child.charged -= vma.end - vma.start
+                continue
             mine = vma.piece(vma.start, vma.end)
             inherited = True
             if vma.delta is not NO_FRAME:
                 frame, length = vma.start + vma.delta, vma.end - vma.start
-                if vma.prot & 2 and not vma.shared:
+                if vma.on_fork & WIPED:
+                    mine.delta = mm.frames.take(length) - vma.start
+                    inherited = False
+                elif vma.prot & 2 and not vma.shared:
                     mine.delta = mm.frames.take(length, grows=vma.name == "[heap]") - vma.start
                     copy(frame, vma.start + mine.delta, length)
                     inherited = False
@@ -42,7 +51,7 @@ def fork(mm: Mm, engine) -> tuple:
         child.clear()
         child.close()
         raise
-    return child, mappings
+    return child, mappings, left_out
 
 
 def shown(mm: Mm) -> list:

@@ -19,17 +19,17 @@ def mremap(task, old: int, old_length: int, new_length: int, flags: int, new: in
         raise OSError(EINVAL, f"flags {flags:#x}")
     if flags & MREMAP_FIXED and not flags & MREMAP_MAYMOVE:
         raise OSError(EINVAL, "MREMAP_FIXED without MREMAP_MAYMOVE")
-    if flags & MREMAP_DONTUNMAP:
-        raise OSError(EINVAL, "MREMAP_DONTUNMAP is not served")
     if old & PAGE - 1:
         raise OSError(EINVAL, f"address {old:#x} is not whole pages")
     old_length, new_length = page_up(old_length), page_up(new_length) & (1 << 64) - 1
     if not new_length:
         raise OSError(EINVAL, "new length 0")
+    if flags & MREMAP_DONTUNMAP and (not flags & MREMAP_MAYMOVE or old_length != new_length):
+        raise OSError(EINVAL, "MREMAP_DONTUNMAP without MREMAP_MAYMOVE, or of another length")
     if mm.vmas.at(old) is None:
         raise OSError(EFAULT, f"nothing mapped at {old:#x}")
-    if flags & MREMAP_FIXED:
-        return _move_to(mm, old, old_length, new_length, new)
+    if flags & (MREMAP_FIXED | MREMAP_DONTUNMAP):
+        return _move_to(mm, old, old_length, new_length, new, flags)
     if old_length >= new_length:
         if old_length > new_length:
             mm.remove(old + new_length, old_length - new_length)
@@ -51,8 +51,6 @@ def _check_alike(mm, old: int, length: int) -> Vma:
 
     Ours may be several where their frames are not neighbours.
     """
-    if not length:
-        raise OSError(EINVAL, "a second mapping of the same memory at a fixed address is not served")
     vmas = mm.vmas.within(old, old + length)
     first = vmas[0]
     if not mm.vmas.covers(old, old + length) or any(
@@ -63,15 +61,28 @@ def _check_alike(mm, old: int, length: int) -> Vma:
     return vmas[-1]
 
 
-def _move_to(mm, old: int, old_length: int, new_length: int, new: int) -> int:
+def _move_to(mm, old: int, old_length: int, new_length: int, new: int, flags: int) -> int:
     if new & PAGE - 1 or new_length > mm.high or new > mm.high - new_length:
         raise OSError(EINVAL, f"new range {new:#x}+{new_length:#x}")
     if old + old_length > new and new + new_length > old:
         raise OSError(EINVAL, "the ranges overlap")
+    if not flags & MREMAP_FIXED:
+        # With MREMAP_DONTUNMAP alone the address is a hint.
+        hint = max(new, mm.low) if new else 0
+        new = hint if hint and mm.is_free(hint, hint + new_length) else mm.place(new_length)
     if mm.is_reserved(new, new + new_length):
         raise OSError(ENOMEM, f"{new:#x}+{new_length:#x} is the engine's or below mmap_min_addr")
-    _check_alike(mm, old, min(old_length, new_length))
+    if not old_length:
+        _check_shared(mm, old, new_length)
+    else:
+        _check_alike(mm, old, min(old_length, new_length))
+    if flags & MREMAP_DONTUNMAP:
+        return _copy_out(mm, old, new, old_length)
     mm.remove(new, new_length)
+    if not old_length:
+        from skete.kernel.shared import again
+        again(mm, old, new, new_length)
+        return new
     if old_length > new_length:
         mm.remove(old + new_length, old_length - new_length)
         old_length = new_length
@@ -80,14 +91,40 @@ def _move_to(mm, old: int, old_length: int, new_length: int, new: int) -> int:
 
 def _again(mm, old: int, length: int, flags: int) -> int:
     """Old length 0: a second mapping of the same shared memory. EINVAL ENOMEM"""
-    vmas = mm.vmas.within(old, old + length)
-    if any(not v.shared or v.delta is NO_FRAME for v in vmas) or not mm.vmas.covers(old, old + length):
-        raise OSError(EINVAL, "no shared memory as long as that")
+    _check_shared(mm, old, length)
     if not flags & MREMAP_MAYMOVE:
         raise OSError(ENOMEM, "no room in place")
     from skete.kernel.shared import again
     new = mm.place(length)
     again(mm, old, new, length)
+    return new
+
+
+def _check_shared(mm, old: int, length: int) -> None:
+    vmas = mm.vmas.within(old, old + length)
+    if any(not v.shared or v.delta is NO_FRAME for v in vmas) or not mm.vmas.covers(old, old + length):
+        raise OSError(EINVAL, "no shared memory as long as that")
+
+
+def _copy_out(mm, old: int, new: int, length: int) -> int:
+    """MREMAP_DONTUNMAP: what is private moves and leaves fresh pages behind; what is shared is seen at both. ENOMEM"""
+    vmas = mm.vmas.within(old, old + length)
+    first = vmas[0]
+    if any(v.delta is NO_FRAME for v in vmas):
+        raise OSError(ENOMEM, "a reservation is not kept twice")
+    if not first.shared and first.charged:
+        mm.charge(length)       # before anything changes
+        mm.charged -= length
+    mm.remove(new, length)
+    if first.shared:
+        from skete.kernel.shared import again
+        again(mm, old, new, length)
+        return new
+    prot, name, charged, on_fork = first.prot, first.name, first.charged, first.on_fork
+    _move(mm, old, length, new, length)
+    mm.add(old, length, prot, name=name, charge=charged)
+    if on_fork:
+        mm.mark(old, old + length, on_fork)
     return new
 
 
@@ -112,8 +149,8 @@ def _move(mm, old: int, old_length: int, new: int, new_length: int) -> int:
     shift = new - old
     for piece in pieces:
         delta = piece.delta if piece.delta is NO_FRAME else piece.delta - shift
-        moved = Vma(piece.start + shift, piece.end + shift, piece.prot, delta, piece.shared, piece.shown,
-                    piece.charged, piece.name, piece.backing, piece.sealed)
+        moved = piece.piece(piece.start + shift, piece.end + shift)
+        moved.delta = delta
         if moved.shown:
             mm.space.map(moved.start, moved.end - moved.start, moved.prot, moved.start + delta)
         last = mm.vmas.insert(moved)
@@ -124,5 +161,5 @@ def _move(mm, old: int, old_length: int, new: int, new_length: int) -> int:
 
 ROWS = (
     Row(25, mremap, (ADDR, SIZE, SIZE, U64, ADDR),
-        "MREMAP_DONTUNMAP, and a second mapping of shared memory (old length 0) at a fixed address: EINVAL"),
+        "MREMAP_DONTUNMAP of a private mapping of a file leaves zeros behind"),
 )

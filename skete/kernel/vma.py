@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from _bisect import bisect_right
 
-__all__ = ["NO_FRAME", "Vma", "VmaList"]
+__all__ = ["NOT_FORKED", "NO_FRAME", "WIPED", "Vma", "VmaList"]
 
 #: delta of a range that has no frames (a huge PROT_NONE reservation)
 NO_FRAME = None
+#: what a child gets of it, as bits of ``on_fork``: fresh pages (MADV_WIPEONFORK), nothing at all (MADV_DONTFORK)
+WIPED, NOT_FORKED = 1, 2
 
 
 class Vma:
@@ -19,14 +21,17 @@ class Vma:
     delta: frame minus address, or NO_FRAME.  name: what /proc/PID/maps calls it (bytes, "" for anonymous).
     charged: counts against the memory limit.  backing: what a shared mapping of a file stands on (skete.kernel.shared)
     sealed: it is of a file that is not open for writing, and cannot become writable
+    on_fork: WIPED, NOT_FORKED
     """
-    __slots__ = ("start", "end", "prot", "delta", "shared", "shown", "charged", "name", "backing", "sealed")
+    __slots__ = ("start", "end", "prot", "delta", "shared", "shown", "charged", "name", "backing", "sealed",
+                 "on_fork")
 
     def __init__(self, start: int, end: int, prot: int, delta, shared: bool = False, shown: bool = True,
-                 charged: bool = False, name: str = "", backing=None, sealed: bool = False):
+                 charged: bool = False, name: str = "", backing=None, sealed: bool = False,
+                 on_fork: int = 0):
         self.start, self.end, self.prot, self.delta = start, end, prot, delta
         self.shared, self.shown, self.charged, self.name = shared, shown, charged, name
-        self.backing, self.sealed = backing, sealed
+        self.backing, self.sealed, self.on_fork = backing, sealed, on_fork
 
     def __repr__(self):
         return f"Vma({self.start:#x}-{self.end:#x} prot {self.prot} delta {self.delta} {self.name})"
@@ -34,13 +39,14 @@ class Vma:
     def piece(self, start: int, end: int) -> Vma:
         """A copy that covers only [start, end)."""
         return Vma(start, end, self.prot, self.delta, self.shared, self.shown, self.charged, self.name,
-                   self.backing, self.sealed)
+                   self.backing, self.sealed, self.on_fork)
 
     def joins(self, right: Vma) -> bool:
         """Whether ``right``, which begins where this ends, can be part of this one."""
         return (self.end == right.start and self.delta == right.delta and self.prot == right.prot
                 and self.shared == right.shared and self.shown == right.shown and self.charged == right.charged
-                and self.name == right.name and self.backing is right.backing and self.sealed == right.sealed)
+                and self.name == right.name and self.backing is right.backing and self.sealed == right.sealed
+                and self.on_fork == right.on_fork)
 
 
 class VmaList:

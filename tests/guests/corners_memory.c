@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 
 #define PAGE 4096
 #ifndef MREMAP_DONTUNMAP
@@ -16,6 +17,124 @@ static char vec[64];
 	(errno = 0, (void *)syscall(SYS_mremap, __VA_ARGS__)) == MAP_FAILED ? strerror(errno) : "moved or grown")
 #define MAP(...) printf("mmap(%s): %s\n", #__VA_ARGS__, \
 	(errno = 0, (void *)syscall(SYS_mmap, __VA_ARGS__)) == MAP_FAILED ? strerror(errno) : "mapped")
+
+static char *anonymous(int pages, int flags)
+{
+	return mmap(0, pages * PAGE, PROT_READ | PROT_WRITE, flags | MAP_ANONYMOUS, -1, 0);
+}
+
+/* What a child gets of memory, and holes in what a mapping stands on. */
+static void forked(void)
+{
+	int fd = open("f", O_RDWR | O_CREAT | O_TRUNC, 0644), status;
+	ftruncate(fd, 4 * PAGE);
+	char *a = anonymous(8, MAP_PRIVATE), *shared = anonymous(4, MAP_SHARED), *read_only = anonymous(1, MAP_PRIVATE);
+	char *f = mmap(0, 4 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	char *copy = mmap(0, 4 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
+	munmap(a + 4 * PAGE, PAGE);
+	a[0] = 1, a[PAGE] = 2, a[2 * PAGE] = 3, shared[0] = 4, read_only[0] = 5;
+	mprotect(read_only, PAGE, PROT_READ);
+	T(madvise, f, PAGE, 18);			/* MADV_WIPEONFORK */
+	T(madvise, copy, PAGE, 18);
+	T(madvise, shared, PAGE, 18);
+	T(madvise, f, PAGE, 19);			/* MADV_KEEPONFORK */
+	T(madvise, a, 2 * PAGE, 18);
+	T(madvise, a + PAGE, PAGE, 19);
+	T(madvise, a + 3 * PAGE, 2 * PAGE, 18);
+	T(madvise, read_only, PAGE, 18);
+	T(madvise, a + 2 * PAGE, PAGE, MADV_DONTFORK);
+	T(madvise, shared + PAGE, PAGE, MADV_DONTFORK);
+	if (!fork()) {
+		SAY(a[0]);
+		SAY(a[PAGE]);
+		SAY(read_only[0]);
+		SAY(shared[0]);
+		T(mprotect, a + 2 * PAGE, PAGE, PROT_READ);
+		T(mprotect, shared + PAGE, PAGE, PROT_READ);
+		T(write, 1, a + 2 * PAGE, 1);
+		a[0] = 9;
+		if (!fork()) {
+			SAY(a[0]);
+			_exit(0);
+		}
+		wait(0);
+		return (void)*(volatile char *)(a + 2 * PAGE);
+	}
+	wait(&status);
+	SAY(status & 0x7f);
+	SAY(a[0]);
+	SAY(a[2 * PAGE]);
+	SAY(read_only[0]);
+	T(madvise, a + 2 * PAGE, PAGE, MADV_DOFORK);
+	if (!fork()) {
+		SAY(a[2 * PAGE]);
+		_exit(0);
+	}
+	wait(0);
+}
+
+static void holes(void)
+{
+	int fd = open("h", O_RDWR | O_CREAT | O_TRUNC, 0644), memfd = syscall(SYS_memfd_create, "x", 2);
+	ftruncate(fd, 4 * PAGE);
+	ftruncate(memfd, 4 * PAGE);
+	char *a = anonymous(8, MAP_PRIVATE), *shared = anonymous(4, MAP_SHARED);
+	char *f = mmap(0, 4 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	char *copy = mmap(0, 4 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
+	char *r = mmap(0, PAGE, PROT_READ, MAP_SHARED, open("h", O_RDONLY), 0);
+	char *m = mmap(0, 4 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, memfd, 0), c;
+	munmap(a + 4 * PAGE, PAGE);
+	shared[0] = 1, f[0] = 2, f[PAGE] = 3, m[0] = 4, m[PAGE] = 5, m[2 * PAGE] = 6;
+	T(madvise, a, PAGE, MADV_REMOVE);
+	T(madvise, copy, PAGE, MADV_REMOVE);
+	T(madvise, r, PAGE, MADV_REMOVE);
+	T(madvise, shared, PAGE, MADV_REMOVE);
+	SAY(shared[0]);
+	T(madvise, f, PAGE, MADV_REMOVE);
+	SAY(f[0]);
+	SAY(f[PAGE]);
+	pread(fd, &c, 1, 0);
+	SAY(c);
+	T(madvise, m + PAGE, PAGE, MADV_REMOVE);
+	SAY(m[0]);
+	SAY(m[PAGE]);
+	mprotect(m, PAGE, PROT_READ);
+	T(madvise, m, PAGE, MADV_REMOVE);
+	SAY(m[0]);
+	T(fcntl, memfd, 1033, 16);			/* F_ADD_SEALS, F_SEAL_FUTURE_WRITE */
+	T(madvise, m + 2 * PAGE, PAGE, MADV_REMOVE);
+	SAY(m[2 * PAGE]);
+	mprotect(a + 5 * PAGE, PAGE, PROT_READ);
+	T(madvise, a + 3 * PAGE, 2 * PAGE, 22);		/* MADV_POPULATE_READ, and _WRITE */
+	T(madvise, a + 3 * PAGE, 3 * PAGE, 23);
+	T(madvise, a + 5 * PAGE, 3 * PAGE, 23);
+	T(madvise, a + 5 * PAGE, 3 * PAGE, 22);
+	T(madvise, r, PAGE, 23);
+}
+
+static void left_behind(void)
+{
+	char *a = anonymous(2, MAP_PRIVATE), *b = anonymous(3, MAP_PRIVATE), *shared = anonymous(1, MAP_SHARED), *moved;
+	a[0] = 1, a[PAGE] = 2, shared[0] = 3;
+	M(a, 2 * PAGE, 2 * PAGE, MREMAP_DONTUNMAP, 0);
+	M(a, 2 * PAGE, 3 * PAGE, MREMAP_DONTUNMAP | MREMAP_MAYMOVE, 0);
+	M(a, PAGE, PAGE, MREMAP_DONTUNMAP | MREMAP_MAYMOVE, 1);
+	moved = mremap(a + PAGE, PAGE, PAGE, MREMAP_DONTUNMAP | MREMAP_MAYMOVE, 0);
+	SAY(moved[0]);
+	SAY(a[0]);
+	SAY(a[PAGE]);
+	M(a, PAGE, PAGE, MREMAP_DONTUNMAP | MREMAP_MAYMOVE | MREMAP_FIXED, b + PAGE);
+	SAY(b[PAGE]);
+	SAY(a[0]);
+	M(a, 2 * PAGE, 2 * PAGE, MREMAP_DONTUNMAP | MREMAP_MAYMOVE | MREMAP_FIXED, a + PAGE);
+	moved = mremap(shared, PAGE, PAGE, MREMAP_DONTUNMAP | MREMAP_MAYMOVE, 0);
+	shared[0] = 4;
+	SAY(moved[0]);
+	M(shared, 0, PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, b);
+	shared[0] = 5;
+	SAY(b[0]);
+	M(a, 0, PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, b);
+}
 
 int main(void)
 {
@@ -121,5 +240,8 @@ int main(void)
 	name[249] = 0;
 	T0(memfd_create, name, 0);
 	T(remap_file_pages, a, PAGE, 1, 0, 0);
+	forked();
+	holes();
+	left_behind();
 	return 0;
 }

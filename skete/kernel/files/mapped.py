@@ -14,6 +14,7 @@ from __future__ import annotations
 import os
 from errno import EACCES, EROFS
 
+from skete.abi.fcntl import FALLOC_FL_KEEP_SIZE, FALLOC_FL_PUNCH_HOLE
 from skete.engine import PAGE
 from skete.kernel.files.host import HostFile
 from skete.kernel.files.ram import Content, page_up, store_of
@@ -94,6 +95,14 @@ class HostPages(Content):
 
     def sync(self, frame: int, length: int) -> None:
         self.flush(self.offset_of(frame), length)
+
+    def punch(self, frame: int, length: int) -> None:
+        from skete.kernel.files import hostcall
+        if not self.writable:
+            raise OSError(EACCES, "not open for writing")
+        offset = self.offset_of(frame)
+        hostcall.fallocate(self.host_fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset, length)
+        self.reload(offset, length)
 
     def unmapped(self, frame: int, length: int) -> None:
         self.flush(self.offset_of(frame), length)

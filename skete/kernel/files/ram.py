@@ -10,7 +10,7 @@ have been written, or could be because they are mapped.
 from __future__ import annotations
 
 from _bisect import bisect_right
-from errno import EFBIG, ENOMEM, ENOSPC, ENXIO
+from errno import EFBIG, ENOMEM, ENOSPC, ENXIO, EPERM
 
 from skete.abi.fcntl import SEEK_DATA
 from skete.engine import PAGE
@@ -83,13 +83,16 @@ class Quota:
 
 
 class Content:
-    """The bytes of one file. size: as stat(2) shows it;  pages: bytes of pages that count, for st_blocks."""
-    __slots__ = ("store", "quota", "size", "pages", "_offsets", "_extents", "_capacity", "_written")
+    """The bytes of one file. size: as stat(2) shows it;  pages: bytes of pages that count, for st_blocks.
+
+    sealed: against writing, memfd_create(2)
+    """
+    __slots__ = ("store", "quota", "size", "pages", "_offsets", "_extents", "_capacity", "_written", "sealed")
 
     def __init__(self, store: Store, quota: Quota | None = None, size: int = 0):
         self.store, self.quota, self.size, self.pages = store, quota or Quota(), size, 0
         self._offsets, self._extents = [], []       # where an extent begins in the file; its [frame, length]
-        self._capacity = 0
+        self._capacity, self.sealed = 0, False
         self._written = {}                          # {page // _CHUNK: a byte for each page}
 
     # frames
@@ -308,6 +311,13 @@ class Content:
 
     def sync(self, frame: int, length: int) -> None:
         """msync(2): there is nothing behind memory."""
+
+    def punch(self, frame: int, length: int) -> None:
+        """MADV_REMOVE: a hole where these frames stand. EPERM"""
+        if self.sealed:
+            raise OSError(EPERM, "sealed")
+        offset = self.offset_of(frame)
+        self.zero(offset, offset + length)
 
     def unmapped(self, frame: int, length: int) -> None:
         """A mapping has let go of these frames."""

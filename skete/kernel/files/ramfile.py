@@ -225,6 +225,7 @@ class RamFile(Description):
         if arg & F_SEAL_WRITE and _mapped(inode.content):
             raise OSError(EBUSY, "mapped")
         inode.seals |= arg
+        inode.content.sealed = bool(inode.seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE))
         return 0
 
     def flock(self, operation: int) -> None:
