@@ -40,6 +40,7 @@ AREAS = {
                  186),
     "memory": (9, 10, 11, 12),
     "mremap": (25,),
+    "prctl": (157,),
     "pidfd": (424, 434, 438),
     "net.calls_message": (44, 45, 46, 47, 299, 307),
     "net.calls_option": (54, 55),
@@ -60,7 +61,7 @@ AREAS = {
     "sysv_shm": (29, 30, 31, 67),
     "timers": (36, 37, 38),
     "unshare": (272, 308),
-    "uts": (63, 97, 99, 135, 157, 160, 302, 318),
+    "uts": (63, 97, 99, 135, 160, 302, 318),
     "wait": (61, 247),
 }
 _HOMES = {nr: area for area, numbers in AREAS.items() for nr in numbers}

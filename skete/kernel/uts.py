@@ -1,11 +1,11 @@
-"""What the machine says of itself, and chance: uname(2), sysinfo(2), getrandom(2), getrlimit(2), prctl(2)."""
+"""What the machine says of itself, and chance: uname(2), sysinfo(2), getrandom(2), getrlimit(2)."""
 from __future__ import annotations
 
-from errno import EFAULT, EINVAL, EPERM, ESRCH
+from errno import EINVAL, EPERM, ESRCH
 from struct import Struct, pack
 from time import monotonic_ns
 
-from skete.kernel.row import ADDR, I32, SIZE, U32, U64, Row
+from skete.kernel.row import ADDR, I32, SIZE, U32, Row
 from skete.kernel.sharing import held_files
 
 __all__ = ["ROWS", "RLIM_INFINITY", "limits"]
@@ -19,19 +19,15 @@ _GRND_NONBLOCK, _GRND_RANDOM, _GRND_INSECURE = 1, 2, 4
 #: what uname(2) says: the kernel whose behaviour is followed
 RELEASE = b"6.1.0"
 VERSION = b"#1 SMP skete"
-
-PR_SET_PDEATHSIG, PR_GET_PDEATHSIG, PR_GET_DUMPABLE, PR_SET_DUMPABLE = 1, 2, 3, 4
-PR_GET_KEEPCAPS, PR_SET_NAME, PR_GET_NAME, PR_GET_SECCOMP, PR_CAPBSET_READ = 7, 15, 16, 21, 23
-PR_GET_SECUREBITS, PR_SET_TIMERSLACK, PR_GET_TIMERSLACK = 27, 29, 30
-PR_SET_CHILD_SUBREAPER, PR_GET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS, PR_GET_NO_NEW_PRIVS = 36, 37, 38, 39
-PR_GET_THP_DISABLE, PR_SET_VMA, PR_GET_TIMING, PR_SET_TIMING = 42, 0x5356_4d41, 13, 14
-_CAP_LAST = 40
+#: personality(2): uname says i686
+_PER_LINUX32 = 8
 
 
 def uname(task, addr: int) -> int:
     """uname(2): six strings of 65 bytes. EFAULT"""
     config = task.kernel.config
-    task.mm.write(addr, pack("65s65s65s65s65s65s", b"Linux", config.hostname[:64], RELEASE, VERSION, b"x86_64",
+    machine = b"i686" if task.process.persona & 0xff == _PER_LINUX32 else b"x86_64"
+    task.mm.write(addr, pack("65s65s65s65s65s65s", b"Linux", config.hostname[:64], RELEASE, VERSION, machine,
                              config.domainname[:64]))
     return 0
 
@@ -132,87 +128,18 @@ def setrlimit(task, resource: int, addr: int) -> int:
 
 
 def personality(task, persona: int) -> int:
-    """personality(2): PER_LINUX with any flags, which are kept; returns the one before. EINVAL"""
+    """personality(2): any is taken and kept; returns the one before."""
     before = task.process.persona
     if persona != 0xffff_ffff:
-        if persona & 0xff:
-            raise OSError(EINVAL, f"personality {persona:#x}")
         task.process.persona = persona
     return before
-
-
-def prctl(task, option: int, a: int, b: int, c: int, d: int) -> int:
-    """prctl(2): names, and what can be said of a process without capabilities. EINVAL EFAULT EPERM"""
-    mm, process = task.mm, task.process
-    if option == PR_SET_NAME:
-        task.name = _name(mm, a)
-        return 0
-    if option == PR_GET_NAME:
-        mm.write(a, task.name[:15].ljust(16, b"\0"))
-        return 0
-    if option in _KEPT:
-        return _kept(process, option, a, b, c, d)
-    if option in _SHOWN:
-        if option in (PR_GET_NO_NEW_PRIVS, PR_GET_THP_DISABLE) and (a or b or c or d):
-            raise OSError(EINVAL, "words that have to be 0")
-        key, default = _SHOWN[option]
-        value = process.prctl.get(key, default)
-        if option in (PR_GET_PDEATHSIG, PR_GET_CHILD_SUBREAPER):
-            mm.write_u32(a, value)
-            return 0
-        return value
-    if option == PR_GET_TIMING or option == PR_SET_TIMING and not a:
-        return 0                # statistical, as ever
-    if option == PR_CAPBSET_READ:
-        if a > _CAP_LAST:
-            raise OSError(EINVAL, f"capability {a}")
-        return 0
-    raise OSError(EINVAL, f"option {option}")
-
-
-#: option -> (key, largest value)
-_KEPT = {PR_SET_PDEATHSIG: ("pdeathsig", 64), PR_SET_DUMPABLE: ("dumpable", 1),
-         PR_SET_CHILD_SUBREAPER: ("subreaper", 1 << 64), PR_SET_NO_NEW_PRIVS: ("no_new_privs", 1),
-         PR_SET_TIMERSLACK: ("timerslack", 1 << 64)}
-#: option -> (key, value when never set)
-_SHOWN = {PR_GET_PDEATHSIG: ("pdeathsig", 0), PR_GET_DUMPABLE: ("dumpable", 1), PR_GET_KEEPCAPS: ("keepcaps", 0),
-          PR_GET_SECCOMP: ("seccomp", 0), PR_GET_SECUREBITS: ("securebits", 0),
-          PR_GET_TIMERSLACK: ("timerslack", 50_000), PR_GET_CHILD_SUBREAPER: ("subreaper", 0),
-          PR_GET_NO_NEW_PRIVS: ("no_new_privs", 0), PR_GET_THP_DISABLE: ("thp_disable", 0)}
-
-
-def _kept(process, option: int, value: int, *rest: int) -> int:
-    key, largest = _KEPT[option]
-    if value > largest:
-        raise OSError(EINVAL, f"value {value}")
-    if option == PR_SET_NO_NEW_PRIVS and (value != 1 or any(rest)):
-        raise OSError(EINVAL, f"value {value}")
-    if option == PR_SET_TIMERSLACK and not value:
-        value = 50_000
-    if option == PR_SET_CHILD_SUBREAPER:
-        value = int(bool(value))
-    process.prctl[key] = value
-    return 0
-
-
-def _name(mm, addr: int) -> bytes:
-    """Up to 15 bytes of a string that may be longer. EFAULT"""
-    try:
-        return mm.cstr(addr, 16)
-    except OSError as e:
-        if e.errno == EFAULT:
-            raise
-    return mm.read(addr, 15)
 
 
 ROWS = (
     Row(63, uname, (ADDR,)),
     Row(97, getrlimit, (U32, ADDR)),
     Row(99, sysinfo, (ADDR,), "load averages, buffers and swap are 0"),
-    Row(135, personality, (U32,), "flags are kept, without effect"),
-    Row(157, prctl, (I32, U64, U64, U64, U64), "PR_SET_NAME, _PDEATHSIG and _CHILD_SUBREAPER act; _DUMPABLE, "
-                                               "_NO_NEW_PRIVS, _TIMERSLACK and their kin are kept and shown; "
-                                               "the rest: EINVAL"),
+    Row(135, personality, (U32,), "kept; PER_LINUX32 changes what uname says, the rest is without effect"),
     Row(160, setrlimit, (U32, ADDR), "only RLIMIT_FSIZE, RLIMIT_NOFILE and RLIMIT_NPROC act"),
     Row(302, prlimit64, (I32, U32, ADDR, ADDR), "only RLIMIT_FSIZE, RLIMIT_NOFILE and RLIMIT_NPROC act"),
     Row(318, getrandom, (ADDR, SIZE, U32)),

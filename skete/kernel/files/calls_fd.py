@@ -6,8 +6,8 @@ from time import monotonic_ns
 
 from skete.abi.fcntl import CLOSE_RANGE_CLOEXEC, CLOSE_RANGE_UNSHARE, F_ADD_SEALS, F_DUPFD, F_DUPFD_CLOEXEC, \
     F_GET_SEALS, F_GETFD, F_GETFL, \
-    F_GETLK, F_GETOWN, F_GETPIPE_SZ, F_GETSIG, F_OFD_GETLK, F_OFD_SETLK, F_OFD_SETLKW, F_RDLCK, F_SETFD, F_SETFL, \
-    F_SETLK, F_SETLKW, F_SETOWN, F_SETPIPE_SZ, F_UNLCK, F_WRLCK, FD_CLOEXEC, LOCK_EX, LOCK_NB, LOCK_SH, LOCK_UN, \
+    F_GETLK, F_GETPIPE_SZ, F_OFD_GETLK, F_OFD_SETLK, F_OFD_SETLKW, F_RDLCK, F_SETFD, F_SETFL, \
+    F_SETLK, F_SETLKW, F_SETPIPE_SZ, F_UNLCK, F_WRLCK, FD_CLOEXEC, LOCK_EX, LOCK_NB, LOCK_SH, LOCK_UN, \
     O_CLOEXEC, O_NONBLOCK, O_PATH, SEEK_CUR, SEEK_END, SEEK_SET
 from skete.abi.ioctls import FIOASYNC, FIOCLEX, FIONBIO, FIONCLEX, TIOCGWINSZ
 from skete.kernel.files.calls_io import inode_file
@@ -92,10 +92,9 @@ def fcntl(task, fd: int, command: int, arg: int):
         return _seals(file, command, arg & 0xffff_ffff)
     if command in (F_GETLK, F_SETLK, F_SETLKW, F_OFD_GETLK, F_OFD_SETLK, F_OFD_SETLKW):
         return _lock(task, file, command, arg)
-    if command in (F_GETOWN, F_GETSIG):
-        return 0
-    if command == F_SETOWN:
-        return 0
+    from skete.kernel.files import owner
+    if command in owner.COMMANDS:
+        return owner.command(task, file, command, arg)
     raise OSError(EINVAL, f"fcntl {command}")
 
 
@@ -315,7 +314,7 @@ def getdents(task, fd: int, addr: int, size: int) -> int:
 
 
 _FCNTL = "a lock that another program of the host holds is waited for by polling; no leases, no " \
-    "F_NOTIFY, no F_SETSIG, no O_ASYNC; F_SETOWN without effect; O_NONBLOCK is per guest descriptor for 0, 1 and 2"
+    "F_NOTIFY, no O_ASYNC, so F_SETOWN and F_SETSIG are kept and shown; O_NONBLOCK is per guest descriptor for 0, 1 and 2"
 _IOCTL = "FIOCLEX, FIONCLEX, FIONBIO, FIONREAD; terminals: TCGETS to TCSETAF, TCSBRK(P), TCXONC, TCFLSH, " \
     "window size, process group, session; TIOCSTI and TIOCSCTTY: EPERM"
 ROWS = (

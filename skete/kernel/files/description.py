@@ -31,9 +31,11 @@ class Description:
     readable, writable: by the access mode; both False for O_PATH
     path:     the guest path it was opened by, or what /proc/self/fd shows ("pipe:[7]"), bytes
     host_fd:  the host descriptor that host calls can be made on, or -1
+    owner:    whom F_SETOWN names (skete.kernel.files.owner.Owner), or None
     watchers: the epoll instances that watch it, a set, or None: they forget it when it is released
     """
-    __slots__ = ("flags", "refs", "readable", "writable", "poll_fd", "host_fd", "path", "writer", "turn", "watchers")
+    __slots__ = ("flags", "refs", "readable", "writable", "poll_fd", "host_fd", "path", "writer", "turn", "watchers",
+                 "owner")
 
     #: its bytes are in our memory, so the host must not move them by itself (splice)
     in_frames = False
@@ -45,7 +47,7 @@ class Description:
         self.readable = mode in (0, O_RDWR) and not flags & O_PATH
         self.writable = mode in (O_WRONLY, O_RDWR) and not flags & O_PATH
         self.writer = self.turn = None      # whose write is half done, and the queue of those after it
-        self.watchers = None
+        self.watchers = self.owner = None
 
     def hold(self) -> "Description":
         """One more reference."""

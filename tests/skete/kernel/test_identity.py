@@ -42,7 +42,7 @@ SAME = 0xffff_ffff
     ("bad", "uname", (BAD,), -EFAULT), ("bad", "sysinfo", (BAD,), -EFAULT), ("bad", "getrandom", (BAD, 8, 0), -EFAULT),
     ("flags", "getrandom", (DATA, 8, 8), -EINVAL), ("both", "getrandom", (DATA, 8, 6), -EINVAL),
     ("none", "getrandom", (DATA, 0, 0), 0), ("all", "getrandom", (DATA, 300, 0), 300),
-    ("a BSD", "personality", (6,), -EINVAL), ("asking", "personality", (SAME,), 0),
+    ("a BSD", "personality", (6,), 0), ("asking", "personality", (SAME,), 0),
     ("resource 16", "getrlimit", (16, DATA), -EINVAL), ("resource 16", "prlimit64", (0, 16, 0, 0), -EINVAL),
     ("nobody", "prlimit64", (4242, 7, 0, DATA), -ESRCH), ("bad", "prlimit64", (0, 7, BAD, 0), -EFAULT),
     ("option 999", "prctl", (999,), -EINVAL), ("bad name", "prctl", (15, BAD), -EFAULT),

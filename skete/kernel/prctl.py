@@ -1,0 +1,166 @@
+"""prctl(2): names, and what can be said of a process that has no capabilities."""
+from __future__ import annotations
+
+from errno import EFAULT, EINVAL, ENODEV, ENXIO, EPERM
+
+from skete.kernel.row import I32, U64, Row
+
+__all__ = ["ROWS"]
+
+PR_SET_PDEATHSIG, PR_GET_PDEATHSIG, PR_GET_DUMPABLE, PR_SET_DUMPABLE = 1, 2, 3, 4
+PR_GET_KEEPCAPS, PR_SET_KEEPCAPS, PR_GET_TIMING, PR_SET_TIMING = 7, 8, 13, 14
+PR_SET_NAME, PR_GET_NAME, PR_GET_SECCOMP, PR_CAPBSET_READ, PR_CAPBSET_DROP = 15, 16, 21, 23, 24
+PR_GET_TSC, PR_SET_TSC, PR_GET_SECUREBITS, PR_SET_TIMERSLACK, PR_GET_TIMERSLACK = 25, 26, 27, 29, 30
+PR_TASK_PERF_EVENTS_DISABLE, PR_TASK_PERF_EVENTS_ENABLE, PR_MCE_KILL, PR_MCE_KILL_GET, PR_SET_MM = 31, 32, 33, 34, 35
+PR_SET_CHILD_SUBREAPER, PR_GET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS, PR_GET_NO_NEW_PRIVS = 36, 37, 38, 39
+PR_GET_TID_ADDRESS, PR_SET_THP_DISABLE, PR_GET_THP_DISABLE, PR_CAP_AMBIENT = 40, 41, 42, 47
+PR_GET_SPECULATION_CTRL, PR_SET_SPECULATION_CTRL, PR_SET_IO_FLUSHER, PR_GET_IO_FLUSHER = 52, 53, 57, 58
+_CAP_LAST = 40
+_PR_CAP_AMBIENT_IS_SET, _PR_CAP_AMBIENT_RAISE, _PR_CAP_AMBIENT_LOWER, _PR_CAP_AMBIENT_CLEAR_ALL = 1, 2, 3, 4
+_PR_TSC_ENABLE = 1
+_PR_MCE_KILL_CLEAR, _PR_MCE_KILL_SET, _PR_MCE_KILL_DEFAULT = 0, 1, 2
+#: the last PR_SPEC_* that a processor is asked about
+_PR_SPEC_LAST = 2
+
+
+def prctl(task, option: int, a: int, b: int, c: int, d: int) -> int:
+    """prctl(2): what comes back depends on the option. EFAULT EINVAL ENODEV ENXIO EPERM"""
+    mm, process = task.mm, task.process
+    if option == PR_SET_NAME:
+        task.name = _name(mm, a)
+        return 0
+    if option == PR_GET_NAME:
+        mm.write(a, task.name[:15].ljust(16, b"\0"))
+        return 0
+    if option in _KEPT:
+        return _kept(process, option, a, b, c, d)
+    if option in _SHOWN:
+        if option in _BARE and (a or b or c or d):
+            raise OSError(EINVAL, "words that have to be 0")
+        key, default = _SHOWN[option]
+        value = process.prctl.get(key, default)
+        if option in _STORED:
+            mm.write_u32(a, value)
+            return 0
+        return value
+    rest = _REST.get(option)
+    if rest is None:
+        raise OSError(EINVAL, f"option {option}")
+    return rest(task, a, b, c, d)
+
+
+#: option -> (key, largest value)
+_KEPT = {PR_SET_PDEATHSIG: ("pdeathsig", 64), PR_SET_DUMPABLE: ("dumpable", 1), PR_SET_KEEPCAPS: ("keepcaps", 1),
+         PR_SET_CHILD_SUBREAPER: ("subreaper", 1 << 64), PR_SET_NO_NEW_PRIVS: ("no_new_privs", 1),
+         PR_SET_TIMERSLACK: ("timerslack", 1 << 64), PR_SET_THP_DISABLE: ("thp_disable", 1 << 64)}
+#: option -> (key, value when never set)
+_SHOWN = {PR_GET_PDEATHSIG: ("pdeathsig", 0), PR_GET_DUMPABLE: ("dumpable", 1), PR_GET_KEEPCAPS: ("keepcaps", 0),
+          PR_GET_SECCOMP: ("seccomp", 0), PR_GET_SECUREBITS: ("securebits", 0), PR_GET_TSC: ("tsc", _PR_TSC_ENABLE),
+          PR_GET_TIMERSLACK: ("timerslack", 50_000), PR_GET_CHILD_SUBREAPER: ("subreaper", 0),
+          PR_GET_NO_NEW_PRIVS: ("no_new_privs", 0), PR_GET_THP_DISABLE: ("thp_disable", 0),
+          PR_MCE_KILL_GET: ("mce_kill", _PR_MCE_KILL_DEFAULT)}
+#: options whose further words have to be 0, and those that store what they say
+_BARE = frozenset((PR_GET_NO_NEW_PRIVS, PR_GET_THP_DISABLE, PR_MCE_KILL_GET))
+_STORED = frozenset((PR_GET_PDEATHSIG, PR_GET_CHILD_SUBREAPER, PR_GET_TSC))
+
+
+def _kept(process, option: int, value: int, *rest: int) -> int:
+    key, largest = _KEPT[option]
+    if value > largest:
+        raise OSError(EINVAL, f"value {value}")
+    if option == PR_SET_NO_NEW_PRIVS and (value != 1 or any(rest)) or option == PR_SET_THP_DISABLE and any(rest):
+        raise OSError(EINVAL, f"value {value}, and words that have to be 0")
+    if option == PR_SET_TIMERSLACK and not value:
+        value = 50_000
+    if option in (PR_SET_CHILD_SUBREAPER, PR_SET_THP_DISABLE):
+        value = int(bool(value))
+    process.prctl[key] = value
+    return 0
+
+
+def _name(mm, addr: int) -> bytes:
+    """Up to 15 bytes of a string that may be longer. EFAULT"""
+    try:
+        return mm.cstr(addr, 16)
+    except OSError as e:
+        if e.errno == EFAULT:
+            raise
+    return mm.read(addr, 15)
+
+
+def _bounding_set(task, capability: int, *rest: int) -> int:
+    if capability > _CAP_LAST:
+        raise OSError(EINVAL, f"capability {capability}")
+    return 0
+
+
+def _ambient(task, operation: int, capability: int, *rest: int) -> int:
+    if any(rest) or operation == _PR_CAP_AMBIENT_CLEAR_ALL and capability:
+        raise OSError(EINVAL, "words that have to be 0")
+    if operation == _PR_CAP_AMBIENT_CLEAR_ALL:
+        return 0
+    if capability > _CAP_LAST or operation not in (_PR_CAP_AMBIENT_IS_SET, _PR_CAP_AMBIENT_RAISE,
+                                                   _PR_CAP_AMBIENT_LOWER):
+        raise OSError(EINVAL, f"operation {operation}, capability {capability}")
+    if operation == _PR_CAP_AMBIENT_RAISE:
+        raise OSError(EPERM, "there are no capabilities")
+    return 0
+
+
+def _machine_checks(task, operation: int, policy: int, *rest: int) -> int:
+    """PR_MCE_KILL: there are no machine checks, so what is asked for is kept."""
+    if any(rest) or operation == _PR_MCE_KILL_CLEAR and policy or policy > _PR_MCE_KILL_DEFAULT \
+            or operation not in (_PR_MCE_KILL_CLEAR, _PR_MCE_KILL_SET):
+        raise OSError(EINVAL, f"operation {operation}, policy {policy}")
+    task.process.prctl["mce_kill"] = policy if operation == _PR_MCE_KILL_SET else _PR_MCE_KILL_DEFAULT
+    return 0
+
+
+def _timing(task, value: int, *rest: int) -> int:
+    """Statistical, as ever."""
+    if value:
+        raise OSError(EINVAL, f"value {value}")
+    return 0
+
+
+def _time_stamps(task, value: int, *rest: int) -> int:
+    """PR_SET_TSC: rdtsc is never made to fault."""
+    if value != _PR_TSC_ENABLE:
+        raise OSError(EINVAL, f"value {value}")
+    return 0
+
+
+def _tid_address(task, addr: int, *rest: int) -> int:
+    task.mm.write_u64(addr, task.clear_child_tid)
+    return 0
+
+
+def _speculation(task, which: int, *rest: int) -> int:
+    """PR_GET_SPECULATION_CTRL: PR_SPEC_NOT_AFFECTED."""
+    if any(rest):
+        raise OSError(EINVAL, "words that have to be 0")
+    if which > _PR_SPEC_LAST:
+        raise OSError(ENODEV, f"speculation {which}")
+    return 0
+
+
+def _set_speculation(task, which: int, value: int, *rest: int) -> int:
+    _speculation(task, which, *rest)
+    raise OSError(ENXIO, "cannot be controlled")
+
+
+def _privileged(task, *words: int) -> int:
+    raise OSError(EPERM, "takes a capability")
+
+
+_REST = {PR_GET_TIMING: lambda *words: 0, PR_SET_TIMING: _timing, PR_CAPBSET_READ: _bounding_set,
+         PR_CAPBSET_DROP: _privileged, PR_SET_TSC: _time_stamps, PR_TASK_PERF_EVENTS_DISABLE: lambda *words: 0,
+         PR_TASK_PERF_EVENTS_ENABLE: lambda *words: 0, PR_MCE_KILL: _machine_checks, PR_SET_MM: _privileged,
+         PR_GET_TID_ADDRESS: _tid_address, PR_CAP_AMBIENT: _ambient, PR_GET_SPECULATION_CTRL: _speculation,
+         PR_SET_SPECULATION_CTRL: _set_speculation, PR_SET_IO_FLUSHER: _privileged, PR_GET_IO_FLUSHER: _privileged}
+
+ROWS = (
+    Row(157, prctl, (I32, U64, U64, U64, U64), "PR_SET_NAME, _PDEATHSIG and _CHILD_SUBREAPER act; _DUMPABLE, "
+                                               "_NO_NEW_PRIVS, _TIMERSLACK and their kin are kept and shown; no "
+                                               "seccomp, no PR_TSC_SIGSEGV, no names of mappings: EINVAL"),
+)
