@@ -1,4 +1,4 @@
-/* What a system call costs: for each of three, its name, ns and cycles. argv[1]: how many of those that a monitor may
+/* What a system call costs: for each of four, its name, ns and cycles. argv[1]: how many of those that a monitor may
  * answer in the guest, argv[2]: of the one that it has to serve. Used by gate.py. With a third argument they jump to the
  * gate that the monitor offers. The first calls are not measured: a monitor may have to see some before it does better. */
 #include <stdio.h>
@@ -24,11 +24,12 @@ static long direct(long nr, long a, long b, long c)
 	return result;
 }
 
-enum call { PPID, WINDOW, GROUP };
+enum call { PPID, WINDOW, CLOCK, GROUP };
 
 static void report(const char *name, long count, enum call call)
 {
-	struct timespec from, to;
+	static const long numbers[] = { SYS_getppid, SYS_ioctl, SYS_clock_gettime, SYS_getpgid };
+	struct timespec from, to, now;
 	unsigned long long start = 0, end;
 	struct winsize size;
 	long i;
@@ -39,12 +40,14 @@ static void report(const char *name, long count, enum call call)
 			start = __rdtsc();
 		}
 		if (gate)
-			direct(call == WINDOW ? SYS_ioctl : call == PPID ? SYS_getppid : SYS_getpgid, 0, TIOCGWINSZ,
+			direct(numbers[call], call == CLOCK ? CLOCK_MONOTONIC : 0, call == CLOCK ? (long)&now : TIOCGWINSZ,
 				(long)&size);
 		else if (call == WINDOW)
 			ioctl(0, TIOCGWINSZ, &size);
 		else if (call == PPID)
 			getppid();
+		else if (call == CLOCK)			/* not the vDSO's */
+			syscall(SYS_clock_gettime, CLOCK_MONOTONIC, &now);
 		else
 			syscall(SYS_getpgid, 0);
 	}
@@ -67,6 +70,7 @@ int main(int argc, char **argv)
 	}
 	report("getppid", count, PPID);
 	report("ioctl", count, WINDOW);
+	report("clock", count, CLOCK);
 	report("getpgid", served, GROUP);
 	return 0;
 }

@@ -1,5 +1,5 @@
 """What does a system call cost: natively, caught, come to the gate after its site was rewritten, or because the program
-was compiled to jump there? The gate answers getppid and ioctl itself; getpgid is served by Python.
+was compiled to jump there? The gate answers getppid, ioctl and clock_gettime (clock) itself; getpgid is served by Python.
 
     python benchmarks/gate.py [--json FILE]
 
@@ -14,7 +14,7 @@ import tempfile
 from pathlib import Path
 
 TREE = Path(__file__).resolve().parent.parent
-CALLS = ("getppid", "ioctl", "getpgid")
+CALLS = ("getppid", "ioctl", "clock", "getpgid")
 SKETE = str(TREE / "bin" / "skete")
 #: way -> (command before the program, its arguments: the number of calls that may be answered, and that may not)
 WAYS = {"native": ([], ["200000", "200000"]), "caught": ([SKETE, "run", "--no-rewrite"], ["20000", "20000"]),

@@ -174,6 +174,17 @@ class Facts:
         """This call has no answer any more."""
         raise NotImplementedError
 
+    def clock(self, nr: int, form: str) -> None:
+        """This call tells the time. form: "timespec", of the clock in its first word, to the address in its second;
+        "timeval", of CLOCK_REALTIME, to the address in its first, where its second is 0; "seconds", of that, as its
+        result, where its first word is 0. Where the address cannot be written, and with any other word, it is ours."""
+        raise NotImplementedError
+
+    def now(self, clock: int) -> int:
+        """What to tell of a host's clock, ns: nothing earlier than what was told before, by us or without us. Only of
+        CLOCK_REALTIME, MONOTONIC, BOOTTIME and TAI."""
+        raise NotImplementedError
+
     def many(self, told_apart: bool) -> bool:
         """The space is about to have a second thread. told_apart: the program leaves the FS base to system calls, so that
         a thread may be known by it. Whether threads go on posting calls."""
@@ -232,6 +243,8 @@ class Engine:
     reserved: list
     #: whether the monitor's own host process executes the guest: its processor time then includes the guest's
     in_monitor: bool = False
+    #: its facts' clocks, once they are told without us
+    clocks = None
     #: {number: (calls, errors)} that its facts have answered; complete once it is closed
     answered: dict = {}
     #: how many calls were posted

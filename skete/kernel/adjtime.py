@@ -3,10 +3,9 @@ from __future__ import annotations
 
 from errno import EINVAL, EOPNOTSUPP, EPERM
 from struct import Struct
-from time import clock_gettime_ns
 
 from skete.abi.time import CLOCK_REALTIME
-from skete.kernel.clock import read_clock
+from skete.kernel.clock import now, read_clock
 from skete.kernel.row import ADDR, I32, Row
 
 __all__ = ["ROWS"]
@@ -27,7 +26,7 @@ def adjtimex(task, addr: int) -> int:
         raise OSError(EINVAL, f"modes {modes:#x}")
     if modes and not (modes & _ADJTIME and modes & _READONLY):
         raise OSError(EPERM, "takes CAP_SYS_TIME")
-    seconds, ns = divmod(clock_gettime_ns(CLOCK_REALTIME), 1_000_000_000)
+    seconds, ns = divmod(now(task, CLOCK_REALTIME), 1_000_000_000)
     task.mm.write(addr, _TIMEX.pack(modes, 0, 0, _MAXERROR_US, _MAXERROR_US, _STA_UNSYNC, _CONSTANT, _PRECISION_US,
                                     _TOLERANCE, seconds, ns // 1000, _TICK_US))
     return _TIME_ERROR

@@ -8,13 +8,16 @@ handler wants to see is never answered there.
 from __future__ import annotations
 
 from errno import ENOTTY
+from time import clock_gettime_ns
 
 from skete.abi.ioctls import TIOCGWINSZ
 
 __all__ = ["Answers"]
 
 _GETPID, _IOCTL, _GETUID, _GETGID, _GETEUID, _GETEGID, _GETPPID, _GETTID = 39, 16, 102, 104, 107, 108, 110, 186
-_NUMBERS = (_GETPID, _IOCTL, _GETUID, _GETGID, _GETEUID, _GETEGID, _GETPPID, _GETTID)
+#: gettimeofday time clock_gettime
+_CLOCKS = ((96, "timeval"), (201, "seconds"), (228, "timespec"))
+_NUMBERS = (_GETPID, _IOCTL, _GETUID, _GETGID, _GETEUID, _GETEGID, _GETPPID, _GETTID, *(nr for nr, _ in _CLOCKS))
 #: calls that want the caller's registers, or change its address space, which it has to do itself: mmap mprotect munmap
 #: brk rt_sigreturn mremap clone fork vfork execve exit kill sigaltstack arch_prctl tkill exit_group tgkill execveat clone3
 _TRAPPING = frozenset((9, 10, 11, 12, 15, 25, 56, 57, 58, 59, 60, 62, 131, 158, 200, 231, 234, 322, 435))
@@ -54,6 +57,14 @@ class Answers:
             facts.answer(_GETTID, process.pid)
         if _IOCTL in self.numbers:
             facts.descriptor(_IOCTL, TIOCGWINSZ)
+        for nr, form in _CLOCKS:
+            if nr in self.numbers:
+                facts.clock(nr, form)
+
+    def now(self, process, clock: int) -> int:
+        """CLOCK_REALTIME, MONOTONIC, BOOTTIME or TAI in ns, never before what the process has been told there."""
+        facts = process.space.facts
+        return facts.now(clock) if facts is not None else clock_gettime_ns(clock)
 
     def adopted(self, process) -> None:
         """A process has another parent."""

@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from skete.engines.gate.clocks import _trusted
 from tests.skete.test_guests import NAMES
 from tests.conftest import TREE
 
@@ -58,8 +59,9 @@ def direct_guests(tmp_path_factory):
 
     def make(libc, name, *flags):
         if (libc, name, flags) not in made:
-            program = made[libc, name, flags] = folder / "".join((libc, name, *flags))
-            subprocess.run([direct_gcc(libc), *flags, "-O1", "-pthread", "-I", TREE / "tests" / "guests", "-I", folder, TREE / "tests" / "guests" / f"{name}.c", "-o", program], check=True, timeout=120)
+            compiler, program = direct_gcc(libc), folder / "".join((libc, name, *flags))
+            subprocess.run([compiler, *flags, "-O1", "-pthread", "-I", TREE / "tests" / "guests", "-I", folder, TREE / "tests" / "guests" / f"{name}.c", "-o", program], check=True, timeout=120)
+            made[libc, name, flags] = program
         return made[libc, name, flags]
     return make
 
@@ -93,12 +95,12 @@ def test_direct_calls(libc, name, flags, direct_guests, skete, engine_name, able
 
 @pytest.fixture
 def report(guests, engine_name, able, tmp_path):
-    """report(OPTION...): the --json of the guest that makes many calls, and what was on stderr."""
+    """report(OPTION...): the --json of a guest that makes many calls, and what was on stderr."""
     able("fast gate")
-    def run(*options):
+    def run(*options, guest="gate"):
         file = tmp_path / "report.json"
         done = subprocess.run([str(TREE / "bin" / "skete"), "run", "--engine", engine_name, "--stats", "--json", file, *options,
-                               guests("gate")],
+                               guests(guest)],
                               stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120)
         assert done.returncode == 0, done.stdout + done.stderr
         return json.loads(file.read_text()), done.stderr
@@ -124,6 +126,23 @@ def test_a_trace_sees_every_call(report, tmp_path):
     said, _ = report("--trace-file", tmp_path / "trace", "--trace-only", "getppid")
     assert said["gate"]["answered"] == 0
     assert (tmp_path / "trace").read_text().count("getppid()") == said["syscalls"]["getppid"]["calls"] > 10_000
+
+
+def test_the_time_is_told_in_the_guest(report):
+    if not _trusted():
+        pytest.skip("this host's clock is not its processor's counter")
+    said, text = report(guest="telling")
+    assert said["gate"]["answered"] > 5_000
+    assert said["syscalls"]["clock_gettime"]["calls"] > 5_000 < said["gate"]["answered"]
+    # Those that are told are in the table like everything else.
+    calls = sum(said["syscalls"][name]["calls"] for name in ("clock_gettime", "gettimeofday", "time"))
+    assert calls > said["gate"]["answered"]
+
+
+def test_a_trace_sees_the_time_being_asked_for(report, tmp_path):
+    said, _ = report("--trace-file", tmp_path / "trace", "--trace-only", "time", guest="telling")
+    assert said["gate"]["answered"] == 0
+    assert (tmp_path / "trace").read_text().count("time(") == said["syscalls"]["time"]["calls"] > 2_000
 
 
 def test_a_handler_sees_its_calls(guests):

@@ -5,7 +5,7 @@ import os
 import struct
 
 from skete.engine import EngineError
-from skete.engines.gate.layout import GATE_BASE, GATE_PARTS, macros
+from skete.engines.gate.layout import GATE_BASE, GATE_PARTS, PARTS, macros
 
 __all__ = ["FLAGS", "SOURCES", "compiled", "gate"]
 
@@ -30,7 +30,7 @@ def gate(program: str = "") -> tuple:
         if kind == 1 and address <= GATE_BASE < address + size:
             at = offset + GATE_BASE - address
             page = data[at:min(at + _PAGE, offset + size)]
-            return page, struct.unpack_from("<6Q", page, GATE_PARTS - GATE_BASE)
+            return page, struct.unpack_from(f"<{PARTS}Q", page, GATE_PARTS - GATE_BASE)
     raise EngineError(f"{program}: has no gate; delete it, it is compiled again")
 
 

@@ -5,17 +5,21 @@ The guest can write there too. It would deceive nobody but itself: what is count
 from __future__ import annotations
 
 from struct import iter_unpack
+from time import clock_gettime_ns
 
 from skete.engine import Facts as Contract
 from skete.engines.gate.layout import (
-    FACT_COUNTS, FACT_DESCRIPTOR, FACT_END, FACT_FD_COUNT, FACT_FD_NUMBERS, FACT_FDS, FACT_KINDS, FACT_MANY,
-    FACT_NUMBERS, FACT_POST, FACT_SLOT, FACT_TABLE, FACT_TABLE_END, FACT_TABLE_ENTRIES, FACT_TABLE_SHIFT, FACT_THREADS,
-    FACT_VALUE, FACT_VALUES, FACTS_BASE, GATE_BASE)
+    FACT_CLOCK_COUNTS, FACT_CLOCK_NUMBERS, FACT_CLOCKS, FACT_COUNTS, FACT_DESCRIPTOR, FACT_END, FACT_FD_COUNT,
+    FACT_FD_NUMBERS, FACT_FDS, FACT_KINDS, FACT_MANY, FACT_MISSED, FACT_NUMBERS, FACT_POST, FACT_SLOT, FACT_TABLE,
+    FACT_TABLE_END, FACT_TABLE_ENTRIES, FACT_TABLE_SHIFT, FACT_THREADS, FACT_TIMESPEC, FACT_VALUE, FACT_VALUES,
+    FACTS_BASE, GATE_BASE)
 
 __all__ = ["Facts"]
 
 #: what a space that is gone is told goes here
 _NOWHERE = [0] * (FACT_END // 8)
+_FORMS = ("timespec", "timeval", "seconds")
+_MISSED, _NUMBERS, _TOLD = (at // 8 for at in (FACT_MISSED, FACT_CLOCK_NUMBERS, FACT_CLOCK_COUNTS))
 
 
 def _fsgsbase() -> bool:
@@ -27,13 +31,18 @@ def _fsgsbase() -> bool:
 
 
 class Facts(Contract):
-    """Every change is one aligned store of 8 bytes, so a thread that is in the gate sees the old or the new."""
-    __slots__ = ("engine", "words", "_table", "_descriptor")
+    """Every change is one aligned store of 8 bytes, so a thread that is in the gate sees the old or the new.
+
+    Wanted of an engine: ``clocks``, None at first; ``begin_clocks()``: :func:`skete.engines.gate.clocks.begin`.
+    show: makes the page of clocks seen in the space, soon."""
+    __slots__ = ("engine", "words", "clocked", "_table", "_descriptor", "_show")
     gate = GATE_BASE
     numbers = FACT_NUMBERS
 
-    def __init__(self, engine, memory):
+    def __init__(self, engine, memory, show):
         self.engine = engine
+        self._show = show
+        self.clocked = False            # it has asked for the time, and sees the page of clocks if there is one
         self.words = memory[:FACT_END].cast("Q")
         self._table = memory[FACT_TABLE:FACT_TABLE_END].cast("Q") if len(memory) >= FACT_TABLE_END else None
         self._descriptor = -1           # the number of the call that depends on a descriptor
@@ -61,6 +70,36 @@ class Facts(Contract):
 
     def ask(self, nr: int) -> None:
         self.words[FACT_KINDS // 8 + nr] = FACT_POST
+
+    def clock(self, nr: int, form: str) -> None:
+        number = _FORMS.index(form)
+        self.words[_NUMBERS + number] = nr
+        self.words[FACT_KINDS // 8 + nr] = FACT_TIMESPEC + number
+
+    def clock_number(self, form: int) -> int:
+        """The call of a form: its place in _FORMS."""
+        return self.words[_NUMBERS + form] % FACT_NUMBERS
+
+    def now(self, clock: int) -> int:
+        if not self.clocked and self.words[_MISSED]:
+            self._begin_clocks()
+        clocks = self.engine.clocks
+        return clocks.now(clock) if clocks is not None else clock_gettime_ns(clock)
+
+    def _begin_clocks(self) -> None:
+        self.clocked = True
+        if self.engine.clocks is None:
+            self.engine.clocks = self.engine.begin_clocks()
+        if self.engine.clocks is not None:
+            self._show()
+            self.words[FACT_CLOCKS // 8] = 1
+        else:
+            self.post(number for number in map(self.clock_number, range(len(_FORMS))) if number)
+
+    def inherit(self, parent: Facts) -> None:
+        """The space has been forked from that one, and sees what it sees."""
+        self.clocked = parent.clocked
+        self.words[FACT_CLOCKS // 8] = parent.words[FACT_CLOCKS // 8]
 
     def thread(self, vcpu, alone: bool) -> None:
         """The space has a new thread. Alone, it has all calls that come to the gate; else it is known by its FS base."""
@@ -97,6 +136,12 @@ class Facts(Contract):
                 if count:
                     calls, errors = answered.get(nr, (0, 0))
                     answered[nr] = calls + count, errors
+        for form in range(len(_FORMS)):
+            if self.words[_TOLD + form]:
+                nr = self.clock_number(form)
+                calls, errors = answered.get(nr, (0, 0))
+                answered[nr] = calls + self.words[_TOLD + form], errors
+        self._show = None
         self.words.release()
         self.words = _NOWHERE
         if self._table is not None:

@@ -22,6 +22,17 @@
  *   fast_posted to fast_seen    in a call, like in the gate: nothing, or the answer is taken for us
  *   from fast_seen on           all registers are as after the call
  *
+ * The time is told from rows that the monitor has filled in (clocks.py): what a
+ * clock said at a moment of the processor's counter, and how fast it runs. Where
+ * that was too long ago, the call is posted, and the row filled in anew. What a row
+ * tells is right when its tag has not changed from before the counter was read to
+ * after; the last look takes its address from what was computed, so it cannot be
+ * early. The one register that is missing is had from an argument
+ * that can only have one value, rdx is kept in r11, and nothing is done before
+ * the answer is written into the program's memory. So wherever a kick or a fault
+ * (a bad pointer) finds us in TOLD's pieces, the monitor can put the thread back to its
+ * "syscall" (post.py), and Linux's own EFAULT is what comes of it.
+ *
  * Constants come from layout.py through -D.
  */
 
@@ -43,7 +54,8 @@ fast:
 1:	lock incq FACT_COUNTS(%r11)
 	jmp *%rcx
 2:	cmpl $FACT_DESCRIPTOR, (%r11)
-	jne 9f
+	jb 8f
+	ja 5f
 	cmp FACT_VALUES(%r11), %esi
 	jne 9f
 	cmp $FACT_FD_NUMBERS, %rdi
@@ -59,11 +71,10 @@ fast:
 	jmp *%rcx
 3:	lock incq fact_fd_count(%rip)
 	jmp *%rcx
+5:	cmpl $FACT_POST, (%r11)
+	jne clock
 fast_post:
-9:	lea facts(%rip), %r11
-	cmpl $FACT_NONE, (%r11,%rax,8)
-	je 8f
-	mov fact_slot(%rip), %r11
+9:	mov fact_slot(%rip), %r11
 	test %r11, %r11
 	jnz 3f
 	cmpl $0, fact_threads(%rip)
@@ -124,6 +135,145 @@ fast_seen:
 7:	mov SLOT_CALL_NR(%r11), %rax
 8:	lea -2(%rcx), %rcx
 	jmp *%rcx
+
+/* One clock: the registers that an argument's value is put back into and lent from, that value, the form of the answer.
+ * "to" is where nothing but the counting is left. */
+	.macro tell name, row, register, value, form
+from_\name:
+7:	mov %r11, %rdx
+	mov $\value, %\register
+	mov fact_clock_numbers + 8 * \form(%rip), %rax
+	jmp missed
+\name:
+	mov clocks + \row * ROW_SIZE(%rip), %\register
+	lfence				/* what the program has seen before is before */
+	rdtsc
+	shl $32, %rdx
+	or %rdx, %rax
+	sub clocks + \row * ROW_SIZE + ROW_COUNTER(%rip), %rax
+	cmp clocks + \row * ROW_SIZE + ROW_WINDOW(%rip), %rax
+	jae 7b
+	mulq clocks + \row * ROW_SIZE + ROW_RATE(%rip)
+	mov clocks + \row * ROW_SIZE + ROW_SECONDS(%rip), %rax
+	add clocks + \row * ROW_SIZE + ROW_NS(%rip), %rdx
+	cmp $1000000000, %rdx
+	jb 1f
+	sub $1000000000, %rdx		/* once is enough, for a window is short */
+	inc %rax
+1:
+	.if \form == 0
+	mov %rax, (%rsi)
+	mov %rdx, 8(%rsi)
+	xor %eax, %eax
+	.elseif \form == 1
+	imul $274877907, %rdx, %rdx	/* of 2**38: a thousandth, exact up to 2**32 */
+	shr $38, %rdx
+	mov %rax, (%rdi)
+	mov %rdx, 8(%rdi)
+	xor %eax, %eax
+	.endif
+	shr $32, %rdx			/* 0 */
+	add at_clocks(%rip), %rdx
+	cmp %\register, \row * ROW_SIZE(%rdx)
+	jne 7b
+	mov %r11, %rdx
+	mov $\value, %\register
+to_\name:
+	cmpl $0, fact_many(%rip)
+	jne 3f
+	incq fact_clock_counts + 8 * \form(%rip)
+	jmp *%rcx
+3:	lock incq fact_clock_counts + 8 * \form(%rip)
+	jmp *%rcx
+	.endm
+
+	.macro piece name
+	.quad from_\name, to_\name
+	.endm
+
+clock:	cmpl $0, fact_clocks(%rip)
+	je missed
+	cmpl $FACT_TIMEVAL, (%r11)
+	mov %rdx, %r11
+	je 2f
+	ja 3f
+	cmp $1, %rdi
+	je monotonic
+	test %rdi, %rdi
+	jz realtime
+	cmp $7, %rdi
+	je boottime
+	cmp $11, %rdi
+	je tai
+	jmp 9b
+2:	test %rsi, %rsi			/* a time zone is asked for */
+	jnz 9b
+	jmp timeval
+3:	test %rdi, %rdi
+	jnz 9b
+	jmp seconds
+missed:	lock incq fact_missed(%rip)
+	jmp 9b
+
+	tell monotonic, 1, rdi, 1, 0
+	tell realtime, 0, rdi, 0, 0
+	tell boottime, 2, rdi, 7, 0
+	tell tai, 3, rdi, 11, 0
+	tell timeval, 0, rsi, 0, 1
+	tell seconds, 0, rdi, 0, 2
+	.balign 8
+at_clocks:
+	.quad clocks
+
+/*
+ * The monitor's own, which has a copy of this page: read a clock of the host
+ * between two looks at the counter, until these are close enough together, or so
+ * many times, and tell the closest. rdi: the address of a struct, see clocks.py.
+ * What was stored before is seen by all processors before.
+ */
+sample:	push %rbx
+	push %rbp
+	push %r12
+	sub $16, %rsp
+	mov %rdi, %rbx
+	mov SAMPLE_TRIES(%rbx), %r12
+	mfence
+1:	lfence
+	rdtsc
+	shl $32, %rdx
+	lea (%rax,%rdx), %rbp
+	mov SAMPLE_CLOCK(%rbx), %edi
+	mov %rsp, %rsi
+	call *SAMPLE_READ(%rbx)
+	lfence
+	rdtsc
+	shl $32, %rdx
+	or %rdx, %rax
+	mov %rax, %rdx
+	sub %rbp, %rdx
+	cmp SAMPLE_WIDTH(%rbx), %rdx
+	jae 2f
+	mov %rdx, SAMPLE_WIDTH(%rbx)
+	mov %rax, SAMPLE_COUNTER(%rbx)
+	mov (%rsp), %rax
+	mov %rax, SAMPLE_SECONDS(%rbx)
+	mov 8(%rsp), %rax
+	mov %rax, SAMPLE_NS(%rbx)
+	cmp SAMPLE_ENOUGH(%rbx), %rdx
+	jbe 3f
+2:	dec %r12
+	jnz 1b
+3:	add $16, %rsp
+	pop %r12
+	pop %rbp
+	pop %rbx
+	ret
 	.org GATE_PARTS - GATE_BASE
-	.quad fast_post, fast_many, fast_found, fast_posted, fast_rung, fast_seen
+	.quad fast_post, fast_many, fast_found, fast_posted, fast_rung, fast_seen, sample
+	piece monotonic
+	piece realtime
+	piece boottime
+	piece tai
+	piece timeval
+	piece seconds
 	.section .note.GNU-stack, "", @progbits

@@ -5,6 +5,9 @@ the guest, which has been looking for it, goes on: no context is switched on eit
 after all, or orders or a signal have to be carried out before the guest goes on, the thread is told to make the call
 again with ``syscall`` (``trap``). What that reports is the call that is being served already.
 
+A thread that tells the time at the gate (clocks.py) is in no call yet: what interrupts it there, a kick or a fault, finds
+it before its ``syscall``.
+
 Both sides look for a while before they sleep, but only where they run on processors of their own, and only while it
 pays: the monitor looks at the slot of the thread that posted last, until it has done so in vain a few times. Then it
 sleeps, and the guest, which can see that, rings: ``syscall`` with RING_NR, at the one place ``rang_at``.
@@ -28,7 +31,7 @@ from time import monotonic_ns
 
 from skete.engine import Syscall
 from skete.engines.gate.layout import (
-    CALL_PENDING, CALL_TRAP, SLOT_CALL, SLOT_CALL_NR, SLOT_CALL_POLLED, SLOT_CALL_REPLY, SLOT_CALL_RETURN)
+    CALL_PENDING, CALL_TRAP, SLOT_CALL, SLOT_CALL_NR, SLOT_CALL_POLLED, SLOT_CALL_REPLY, SLOT_CALL_RETURN, TOLD)
 
 __all__ = ["TURN", "Post"]
 
@@ -56,7 +59,8 @@ class Post:
 
     def __init__(self, engine, parts: tuple):
         self.engine = engine
-        self._post_at, self._many_at, self._found_at, self._posted_at, self.rang_at, self._seen_at = parts
+        self._post_at, self._many_at, self._found_at, self._posted_at, self.rang_at, self._seen_at = parts[:6]
+        self._told = tuple(zip(parts[7::2], parts[8::2], TOLD))
         self.served = 0
         self.alone = len(os.sched_getaffinity(0)) == 1      # nobody could post while we look
         self.trapping = None            # the vcpu that makes its call again
@@ -193,6 +197,8 @@ class Post:
             return True
         regs = vcpu.regs
         if not self._post_at <= regs.rip < self._seen_at:
+            if self._untell(vcpu, regs):
+                vcpu.regs = regs
             return False
         before = regs.rip
         if before == self._many_at:
@@ -207,6 +213,25 @@ class Post:
             if words[at + _REPLY] != CALL_PENDING & _MASK:
                 regs.rax, regs.rdi, regs.rip = words[at + _REPLY], words[at + _NR + 1], words[at + _RETURN]
         vcpu.regs = regs
+        return False
+
+    def faulted(self, vcpu) -> bool:
+        """Whether a fault is that of a thread that was to be told the time: it is before its call now, and goes on."""
+        if vcpu.posted or not self._told[0][0] <= vcpu.rip < self._told[-1][1]:
+            return False
+        regs = vcpu.regs
+        told = self._untell(vcpu, regs)
+        if told:
+            vcpu.regs = regs
+        return told
+
+    def _untell(self, vcpu, regs) -> bool:
+        """Registers as before the call, where they are of a thread that tells the time."""
+        for start, end, (form, lent, value) in self._told:
+            if start <= regs.rip < end:
+                setattr(regs, lent, value)
+                regs.rdx, regs.rax, regs.rip = regs.r11, vcpu.space.facts.clock_number(form), regs.rcx - 2 & _MASK
+                return True
         return False
 
     def trap(self, vcpu) -> None:

@@ -52,7 +52,7 @@ class KvmEngine(Engine):
             self.gates = Gates(self.memory)
             self.post = Post(self, self.gates.parts)
             self.follow = self.post.follow
-            self._open_port, self._by_frame = choose(self)
+            self._open_port, self._by_frame, self._counter = choose(self)
         except BaseException:
             self.close()
             raise
@@ -76,6 +76,9 @@ class KvmEngine(Engine):
         self.memory.discard(layout.RAM_AT + frame, length)
         for space in stale:
             space.discarded(frame, frame + length)
+
+    def begin_clocks(self):
+        return self.gates.begin_clocks(self._counter)
 
     def space(self) -> KvmSpace:
         space = KvmSpace(self)

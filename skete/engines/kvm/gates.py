@@ -6,7 +6,7 @@ import errno
 from skete.engine import EngineError
 from skete.engines.gate import code
 from skete.engines.gate.facts import Facts
-from skete.engines.gate.layout import FACT_END, FACTS_BASE, GATE_BASE, SLOT_CALL, SLOTS_BASE
+from skete.engines.gate.layout import CLOCKS_BASE, FACT_END, FACTS_BASE, GATE_BASE, PARTS, SLOT_CALL, SLOTS_BASE
 from skete.engines.kvm import layout
 from skete.engines.kvm.tables import flags
 
@@ -24,7 +24,7 @@ class Gates:
         try:
             page, self.parts = code.gate()
         except EngineError:
-            self.there, self.parts = False, (0,) * 6
+            self.there, self.parts = False, (0,) * PARTS
             return
         self.there = True
         memory.own[layout.GATE_AT:layout.GATE_AT + len(page)] = page
@@ -45,9 +45,17 @@ class Gates:
             return None
         for start, size, physical, prot in ((GATE_BASE, 4096, layout.GATE_AT, 5),
                                             (SLOTS_BASE + _SLOT_PAGE, 4096, at, 3),
-                                            (FACTS_BASE, FACT_END, at + 4096, 3)):
+                                            (FACTS_BASE, FACT_END, at + 4096, 3),
+                                            (CLOCKS_BASE, 4096, layout.CLOCKS_AT, 1)):
             tables.fill(start, start + size, physical, flags(prot))
-        return Facts(engine, self.memory.own[at + 4096:at + layout.GATE_SIZE])
+        return Facts(engine, self.memory.own[at + 4096:at + layout.GATE_SIZE], lambda: None)
+
+    def begin_clocks(self, seen: tuple):
+        """See skete.engines.gate.clocks.begin."""
+        from skete.engines.gate.clocks import begin
+        own = self.memory.own
+        return begin(bytes(own[layout.GATE_AT:layout.GATE_AT + 4096]), self.parts,
+                     own[layout.CLOCKS_AT:layout.CLOCKS_AT + 4096].cast("Q"), seen)
 
     def slot(self, at: int) -> int:
         """Where the slot begins, of which it has one page: an index of words in memory.own64."""

@@ -39,6 +39,8 @@ IDT = TABLES + 0x800
 #: where they are, guest-physical; page tables begin at PAGES_AT. GATE_AT has the code of the gate (engines/gate), GATES_AT
 #: for each space GATE_SIZE bytes: the page of a slot that SLOT_CALL is in, then the facts
 STUB_AT, TABLES_AT, GATE_AT, PROCESSORS_AT, GATES_AT, PAGES_AT = 0x1000, 0x2000, 0x4000, 0x10_0000, 0x20_0000, 0x200_0000
+#: the gate's page of clocks
+CLOCKS_AT = GATE_AT + 0x1000
 
 GATE_SIZE = 0x5000
 

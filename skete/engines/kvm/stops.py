@@ -56,6 +56,8 @@ def _exception(engine, vcpu, vector: int):
         vector, error = faults.undefined(vcpu.space.peek(rip, 3))
     elif vector in (faults.X87, faults.SIMD):
         code = faults.float_code(processor.area(), vector == faults.SIMD)
+    if engine.post.faulted(vcpu) and processor.prepare(None):
+        return None
     vcpu.running = vcpu.kicked = False
     return faults.fault(vector, error, rip, address, code, flags)
 

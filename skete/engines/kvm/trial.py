@@ -1,7 +1,8 @@
 """What differs between one KVM and another is tried, not guessed from its name; and so is that it works at all.
 
 Whether ``syscall`` enters ring 0 (a software-backed KVM may stay in ring 3), which of the two ways back to ring 3
-(processor.py) is faster, and what it costs that a processor goes from one host thread to another (runner.py).
+(processor.py) is faster, what programs read from the time stamp counter, which may be ours or not, and what it costs
+that a processor goes from one host thread to another (runner.py).
 """
 from __future__ import annotations
 
@@ -16,7 +17,7 @@ __all__ = ["choose", "moving_ns"]
 
 _TEXT = 0x40_0000
 _PAGE = STUB_AT + 0x2000        # a page of the engine's own that nothing else uses
-_LOOP = b"\x0f\x05\xeb\xfc"     # syscall; jmp back
+_LOOP = b"\x0f\x31\x0f\x05\xeb\xfa"      # rdtsc; syscall; jmp back
 _TURNS = 5
 _FASTER = 0.9                   # what counts as faster
 
@@ -24,12 +25,14 @@ assert _PAGE < PAGES_AT
 
 
 def choose(engine) -> tuple:
-    """(whether ring 3 needs to write to the port, whether to go back by a frame). EngineError where nothing works."""
+    """(whether ring 3 needs to write to the port, whether to go back by a frame, (a program's counter, ns of our
+    CLOCK_MONOTONIC before and after)). EngineError where nothing works."""
     engine.memory.own[_PAGE:_PAGE + len(_LOOP)] = _LOOP
     space = tables.PageTables(engine.shared)
     space.fill(_TEXT, _TEXT + 4096, _PAGE, tables.flags(5))
     processor = engine.processor()
     open_port = False
+    before_ns = monotonic_ns()
     try:
         by_segments, why = _best(processor, space.cr3, False)
         if by_segments is None:
@@ -40,12 +43,14 @@ def choose(engine) -> tuple:
         if by_segments is None:
             raise EngineError(f"a virtual machine starts, but it cannot execute a system call ({why}); dmesg may say "
                               "why. Use --engine process")
+        regs = processor.get_regs()
+        counter = regs.rdx << 32 | regs.rax, before_ns, monotonic_ns()
         processor.by_frame = processor.ring == 0 and (
             _best(processor, space.cr3, True)[0] or by_segments) < by_segments * _FASTER
     finally:
         engine.give_back(processor)
         space.close()
-    return open_port, processor.by_frame
+    return open_port, processor.by_frame, counter
 
 
 def _best(processor, cr3: int, by_frame: bool) -> tuple:

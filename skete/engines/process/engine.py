@@ -56,9 +56,9 @@ class ProcessEngine(Engine):
         self.post = Post(self, code.gate(self.stub)[1])
         self.follow = self.post.follow
         self.ram_fd = os.memfd_create("skete-ram", os.MFD_CLOEXEC)
-        size = RAM_SIZE + MAX_SPACES * SLOTS_SIZE
-        os.ftruncate(self.ram_fd, size)
-        self._ram = mmap.mmap(self.ram_fd, size, mmap.MAP_SHARED | 0x4000)      # MAP_NORESERVE
+        self.clocks_at = size = RAM_SIZE + MAX_SPACES * SLOTS_SIZE      # of a page for all spaces
+        os.ftruncate(self.ram_fd, size + mmap.PAGESIZE)
+        self._ram = mmap.mmap(self.ram_fd, size + mmap.PAGESIZE, mmap.MAP_SHARED | 0x4000)     # MAP_NORESERVE
         self._all = memoryview(self._ram)
         self.ram = self._all[:RAM_SIZE]
         self._free_slots = list(range(size - SLOTS_SIZE, RAM_SIZE - 1, -SLOTS_SIZE))
@@ -109,6 +109,10 @@ class ProcessEngine(Engine):
     def give_slots(self, at: int) -> None:
         self.discard(at, SLOTS_SIZE)
         self._free_slots.append(at)
+
+    def begin_clocks(self):
+        from skete.engines.gate.clocks import begin
+        return begin(*code.gate(self.stub), self._all[self.clocks_at:].cast("Q"))
 
     def space(self) -> ProcessSpace:
         space = ProcessSpace(self, self.stub)
@@ -183,7 +187,7 @@ class ProcessEngine(Engine):
         vcpu.context = vcpu.base + context
         if kind == KIND_SIGNAL:
             trap = self._signal(vcpu, info)
-            if type(trap) is not Kicked or not self.post.kicked(vcpu):
+            if not (self.post.kicked(vcpu) if type(trap) is Kicked else self.post.faulted(vcpu)):
                 return self._stopped(vcpu, trap)
             vcpu.keep()
             vcpu.stopped = before          # of its ring at the fast gate; interrupted, so stale

@@ -8,7 +8,8 @@ import struct
 from skete.abi import seccomp
 from skete.engine import AddressSpace, Regs
 from skete.engines.gate.facts import Facts
-from skete.engines.gate.layout import FACTS_BASE, MAX_SLOTS, RESERVED_END, SLOT_SIZE, SLOTS_BASE, STUB_BASE
+from skete.engines.gate.layout import (
+    CLOCKS_BASE, FACTS_BASE, MAX_SLOTS, RESERVED_END, SLOT_SIZE, SLOTS_BASE, STUB_BASE)
 from skete.engines.process import spawn
 from skete.engines.process.family import Family
 from skete.engines.process.fork import fork
@@ -46,7 +47,7 @@ class ProcessSpace(AddressSpace):
         self.engine = engine
         self.slots_at, self.slots = engine.take_slots()
         self.words = self.slots.cast("Q")
-        self.facts = Facts(engine, self.slots[FACTS_BASE - SLOTS_BASE:])
+        self.facts = Facts(engine, self.slots[FACTS_BASE - SLOTS_BASE:], self._show_clocks)
         self.family = None
         self.pid, self.pidfd = _NOBODY, -1
         self.vcpus = [None] * MAX_SLOTS
@@ -71,6 +72,9 @@ class ProcessSpace(AddressSpace):
 
     def protect(self, start: int, length: int, prot: int) -> None:
         self.orders.append((_NR_MPROTECT, start, length, prot))
+
+    def _show_clocks(self) -> None:
+        self.orders.append((_NR_MMAP, CLOCKS_BASE, 4096, 1, _MAP_FLAGS, FD_RAM, self.engine.clocks_at))
 
     # ---- threads ----
 
@@ -131,7 +135,9 @@ class ProcessSpace(AddressSpace):
         # What it has inherited is what the host had mapped at that moment. Other threads may have had orders to
         # carry out then, so only the child of a single thread keeps anything.
         alone = self.threads == 1
-        if not alone:
+        if alone:
+            child.facts.inherit(self.facts)
+        else:
             child.unmap(0, STUB_BASE)
             child.unmap(RESERVED_END, TASK_SIZE - RESERVED_END)
         for start, length, prot, frame, inherited in mappings:
