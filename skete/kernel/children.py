@@ -54,8 +54,16 @@ def _tell_parent(process) -> None:
     if forget:
         del process.kernel.zombies[process.pid], parent.children[process.pid]
     if signo and not (signo == SIGCHLD and action.handler == SIG_IGN):
-        pending.send_process(parent, told(process, CLD_EXITED if kind == "exited" else CLD_KILLED, code, signo))
+        _send(parent, told(process, CLD_EXITED if kind == "exited" else CLD_KILLED, code, signo))
     parent.child_queue.wake()
+
+
+def _send(process, info: SigInfo) -> None:
+    """A signal of the kernel's own. Real-time ones may be asked for too, and are lost where their queue is full."""
+    try:
+        pending.send_process(process, info)
+    except OSError:
+        pass
 
 
 def told(process, code: int, status: int, signo: int = SIGCHLD) -> SigInfo:
@@ -88,7 +96,7 @@ def _orphan(process) -> None:
         heir.children[child.pid] = child
         signo = child.prctl.get("pdeathsig", 0)
         if signo and child.status is None:
-            pending.send_process(child, SigInfo.sent(signo, 0, process.pid, kernel.config.uid))
+            _send(child, SigInfo.sent(signo, 0, process.pid, kernel.config.uid))
         if child.status is not None:
             child.exit_signal = SIGCHLD
             _tell_parent(child)

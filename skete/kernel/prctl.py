@@ -42,7 +42,7 @@ def prctl(task, option: int, a: int, b: int, c: int, d: int) -> int:
         if option in _STORED:
             mm.write_u32(a, value)
             return 0
-        return value
+        return value if value < 1 << 63 else value - (1 << 64)      # a slack of -1 is one
     rest = _REST.get(option)
     if rest is None:
         raise OSError(EINVAL, f"option {option}")

@@ -21,6 +21,8 @@ _TF, _DF, _RF = 0x100, 0x400, 0x1_0000
 _CLEARED = _TF | _DF | _RF
 _RESTORED = 0x4_0000 | 0x800 | _DF | _TF | 0x80 | 0x40 | 0x10 | 0x4 | 0x1 | _RF
 _FLAGS = abi.UC_SIGCONTEXT_SS | abi.UC_STRICT_RESTORE_SS
+#: addresses wrap around, as a register does: a stack pointer of 0 leads to the end of the address space
+_WORD = (1 << 64) - 1
 
 
 def on_stack(task, sp: int) -> bool:
@@ -44,8 +46,8 @@ def push(task, regs, info, action, mask: int) -> int | None:
         sp, entering = signals.stack[0] + signals.stack[1], True
     state_at = 0
     if fpu:
-        state_at = sp = sp - len(fpu) & -64
-    frame = (sp - abi.FRAME_SIZE & -16) - 8
+        state_at = sp = sp - len(fpu) & -64 & _WORD
+    frame = (sp - abi.FRAME_SIZE & -16) - 8 & _WORD
     if (nested or entering) and not signals.stack[0] < frame <= signals.stack[0] + signals.stack[1]:
         return None
     error, trapno, cr2 = signals.fault

@@ -113,10 +113,11 @@ class ProcessVcpu(Vcpu):
         start = self._fpstate()
         if not state:
             struct.pack_into("<Q", self.slots, self.context + sigframe.UC_FPSTATE, 0)
-        elif start and len(state) <= self._fpstate_size(start):
+        elif start:     # else the guest has overwritten its slot: it goes on with the initial state
+            if len(state) > self._fpstate_size(start):
+                # Made up by the program: more than the processor has. Linux takes the legacy part of such a one.
+                state = state[:sigframe.FXSAVE_SIZE]
             self.slots[start:start + len(state)] = state
-        else:
-            raise EngineError(f"a floating point state of {len(state)} bytes does not fit this thread's frame")
 
     def _fpstate(self) -> int:
         """Offset of the state in the slot memory; 0: none. The pointer lies in guest memory, so it is checked."""

@@ -5,7 +5,7 @@ computed when the signal is delivered: its siginfo (:class:`_Info`) asks the tim
 """
 from __future__ import annotations
 
-from errno import EAGAIN, EINVAL, EOPNOTSUPP, EPERM
+from errno import EAGAIN, EINVAL, EOPNOTSUPP, EPERM, ESRCH
 from struct import pack
 from time import monotonic_ns
 
@@ -69,8 +69,12 @@ class PosixTimer:
         self.expires_ns = self.info = self._timer = None
         self.interval_ns = self.overrun = 0
 
-    def now_ns(self) -> int:
-        return read_clock(self.task, self.clock)
+    def now_ns(self) -> int | None:
+        """None where it counts the time of a thread or process that has ended: such a timer never expires."""
+        try:
+            return read_clock(self.task, self.clock)
+        except OSError:
+            return None
 
     @property
     def counts_cpu(self) -> bool:
@@ -80,7 +84,10 @@ class PosixTimer:
         """Until it expires next; 0 when it does not run."""
         if self.expires_ns is None:
             return 0
-        left_ns = self.expires_ns - self.now_ns()
+        now = self.now_ns()
+        if now is None:
+            return 0
+        left_ns = self.expires_ns - now
         if left_ns <= 0 and self.interval_ns:
             left_ns %= self.interval_ns
         if left_ns <= 0:
@@ -88,11 +95,14 @@ class PosixTimer:
         return left_ns
 
     def set(self, value_ns: int, interval_ns: int, absolute: bool) -> None:
-        """Arm it, or disarm with value_ns 0. A signal that is pending stays."""
+        """Arm it, or disarm with value_ns 0. A signal that is pending stays. ESRCH where its clock is gone"""
         self.stop()
         self.interval_ns, self.overrun = interval_ns, 0
         if value_ns:
-            self.expires_ns = value_ns if absolute else min(self.now_ns() + value_ns, FOREVER_NS)
+            now = self.now_ns()
+            if now is None:
+                raise OSError(ESRCH, "whose time it counts has ended")
+            self.expires_ns = value_ns if absolute else min(now + value_ns, FOREVER_NS)
             if self.signo:
                 self._sleep()
 
@@ -113,6 +123,9 @@ class PosixTimer:
         if self.target is not None and self.target.dead:
             return
         now = self.now_ns()
+        if now is None:
+            self.expires_ns = None
+            return
         if now < self.expires_ns:
             return self._sleep()
         if self._pending():
@@ -145,8 +158,9 @@ class PosixTimer:
 
     def delivered(self, info: _Info) -> None:
         """Its signal is being taken: what passed since it was sent is the overrun."""
-        if info is self.info and not self.process.status:
-            info.overrun = min(info.overrun + self._count(self.now_ns()), _INT_MAX)
+        now = self.now_ns() if info is self.info and not self.process.status else None
+        if now is not None:
+            info.overrun = min(info.overrun + self._count(now), _INT_MAX)
             self.overrun = info.overrun
             if self._timer is not None and self.interval_ns:
                 self.process.kernel.scheduler.cancel(self._timer)
@@ -194,7 +208,7 @@ def _timer(task, number: int) -> PosixTimer:
 
 
 def timer_settime(task, number: int, flags: int, new: int, old: int) -> int:
-    """timer_settime(2): arm or disarm. EFAULT EINVAL"""
+    """timer_settime(2): arm or disarm. EFAULT EINVAL ESRCH"""
     if not new:
         raise OSError(EINVAL, "no time")
     value_ns, interval_ns = itimerspec(task.mm, new)
