@@ -4,7 +4,7 @@ Nothing here is ever paged out to a place of ours, so most of it comes down to c
 """
 from __future__ import annotations
 
-from errno import EACCES, EINVAL, ENOMEM
+from errno import EACCES, EFAULT, EINVAL, ENOMEM
 
 from skete.abi import mman
 from skete.abi.mman import MCL_CURRENT, MCL_FUTURE, MCL_ONFAULT, MLOCK_ONFAULT, MS_ASYNC, MS_INVALIDATE, MS_SYNC
@@ -24,6 +24,8 @@ _HINTS = frozenset((
     mman.MADV_DONTDUMP, mman.MADV_DODUMP, mman.MADV_COLD, mman.MADV_PAGEOUT, mman.MADV_REMOVE,
     mman.MADV_POPULATE_READ, mman.MADV_POPULATE_WRITE, *_ON_FORK))
 
+#: bytes that mincore(2) writes at a time
+_PIECE = 64 << 10
 #: advice -> the PROT_* that it takes
 _POPULATES = {mman.MADV_POPULATE_READ: mman.PROT_READ, mman.MADV_POPULATE_WRITE: mman.PROT_WRITE}
 
@@ -40,6 +42,7 @@ def madvise(task, addr: int, length: int, advice: int) -> int:
     if advice in _POPULATES:
         return _populate(mm, start, end, _POPULATES[advice])
     if advice in _ON_FORK:
+        mm.check_count(start, end)
         _on_fork(mm, start, end, *_ON_FORK[advice])
     if advice == mman.MADV_REMOVE:
         _remove(mm, start, end)
@@ -114,7 +117,14 @@ def mincore(task, addr: int, length: int, vec: int) -> int:
     end = addr + page_up(length)
     if not task.mm.vmas.covers(addr, end):
         raise OSError(ENOMEM, "not all of it is mapped")
-    task.mm.write(vec, b"\1" * (end - addr >> 12))
+    pages = end - addr >> 12
+    views = task.mm.views(vec, pages, True)
+    for view in views:
+        for at in range(0, len(view), _PIECE):      # a reservation of terabytes has more pages than we have memory
+            piece = view[at:at + _PIECE]
+            piece[:] = b"\1" * len(piece)
+    if sum(map(len, views)) < pages:
+        raise OSError(EFAULT, f"{vec:#x}+{pages:#x} is not all writable")
     return 0
 
 

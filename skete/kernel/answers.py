@@ -23,6 +23,8 @@ _NUMBERS = (_GETPID, _IOCTL, _GETUID, _GETGID, _GETEUID, _GETEGID, _GETPPID, _GE
 _TRAPPING = frozenset((9, 10, 11, 12, 15, 25, 56, 57, 58, 59, 60, 62, 131, 158, 200, 231, 234, 322, 435))
 
 
+#: bytes of text that are looked through when a second thread begins; a program may map any amount executable
+_TEXT = 128 << 20
 #: the third byte of wrfsbase
 _FROM_A_REGISTER = [bytes((byte,)) for byte in range(0xd0, 0xd8)]
 
@@ -89,9 +91,12 @@ class Answers:
 
 def _sets_fs(mm) -> bool:
     """Whether there is a wrfsbase (F3, a REX perhaps, 0F AE /2) in a program's text: threads that hand their FS base on
-    could be taken for each other."""
-    for vma in mm.vmas:
-        text = bytes(mm.read(vma.start, vma.end - vma.start)) if vma.prot & 4 else b""
+    could be taken for each other. So it is said of text that is too large to be read."""
+    texts = [vma for vma in mm.vmas if vma.prot & 4]
+    if sum(vma.end - vma.start for vma in texts) > _TEXT:
+        return True
+    for vma in texts:
+        text = mm.read(vma.start, vma.end - vma.start)
         at = text.find(b"\x0f\xae")
         while at >= 0:
             if text[at + 2:at + 3] in _FROM_A_REGISTER and b"\xf3" in text[max(at - 2, 0):at]:

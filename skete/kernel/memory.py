@@ -7,7 +7,7 @@ from skete.abi.mman import (MAP_32BIT, MAP_ANONYMOUS, MAP_FIXED, MAP_FIXED_NOREP
                             MAP_NORESERVE, MAP_PRIVATE, MAP_SHARED, MAP_SHARED_VALIDATE, MAP_SYNC, MAP_TYPE,
                             PROT_EXEC, PROT_GROWSDOWN, PROT_GROWSUP, PROT_READ, PROT_SEM, PROT_WRITE)
 from skete.engine import PAGE
-from skete.kernel.mm import page_up
+from skete.kernel.mm import MAP_COUNT, page_up
 from skete.kernel.row import ADDR, FD, SIZE, U64, Row
 
 __all__ = ["ROWS"]
@@ -34,6 +34,8 @@ def mmap(task, addr: int, length: int, prot: int, flags: int, fd: int, offset: i
     size = page_up(length)
     if size > mm.high - mm.low:
         raise OSError(ENOMEM, f"length {length:#x}")
+    if len(mm.vmas) >= MAP_COUNT:
+        raise OSError(ENOMEM, f"{MAP_COUNT} mappings")
     if (offset >> 12) + (size >> 12) >= 1 << 52:
         raise OSError(EOVERFLOW, f"offset {offset:#x} + length {length:#x}")
     start = _choose(mm, addr, size, flags)
@@ -44,8 +46,9 @@ def mmap(task, addr: int, length: int, prot: int, flags: int, fd: int, offset: i
         raise OSError(EINVAL, f"flags {flags:#x}: neither shared nor private")
     prot &= _PROT
     backing = file.backing(prot, True) if file is not None and kind != MAP_PRIVATE else None
+    copy = file is not None and backing is None
     charge = not flags & MAP_NORESERVE and backing is None
-    if charge and (prot & PROT_WRITE or kind == MAP_SHARED):
+    if copy or charge and (prot & PROT_WRITE or kind == MAP_SHARED):
         # Before anything is unmapped: a refusal must leave everything as it was.
         mm.charge(size)
         mm.charged -= size
@@ -59,7 +62,7 @@ def mmap(task, addr: int, length: int, prot: int, flags: int, fd: int, offset: i
         mm.add(start, size, prot, kind == MAP_SHARED, charge=charge)
         return start
     # Filled through our own view of the frames before the guest can look: its protection may forbid writing.
-    vma = mm.add(start, size, prot, name=name, charge=charge)
+    vma = mm.add(start, size, prot, name=name, copy=True)
     try:
         _fill(file, mm.ram[start + vma.delta:start + vma.delta + size], offset)
     except OSError:
@@ -122,6 +125,7 @@ def munmap(task, addr: int, length: int) -> int:
     mm = task.mm
     if addr & PAGE - 1 or not length or length > mm.high or addr > mm.high - length:
         raise OSError(EINVAL, f"{addr:#x}+{length:#x}")
+    mm.check_count(addr, addr + page_up(length))
     mm.remove(addr, page_up(length))
     return 0
 
@@ -143,6 +147,7 @@ def mprotect(task, addr: int, length: int, prot: int) -> int:
     vmas = mm.vmas
     if prot & PROT_WRITE and any(vma.sealed for vma in vmas.within(addr, addr + size)):
         raise OSError(EACCES, "a shared mapping of a file that is not open for writing")
+    mm.check_count(addr, addr + size)
     if not vmas.covers(addr, addr + size):
         # Linux changes what comes before the hole, then says so.
         end = addr
@@ -170,7 +175,7 @@ def brk(task, addr: int) -> int:
 
 ROWS = (
     Row(9, mmap, (ADDR, SIZE, U64, U64, FD, U64),
-        "of files, a private mapping is a copy made at once; past a file's end there are zeros where Linux has SIGBUS; "
+        "of files, a private mapping is a copy made at once, which counts as memory used; past a file's end there are zeros where Linux has SIGBUS; "
         "a shared one does not see what other programs of the host write meanwhile; MAP_GROWSDOWN does not grow; "
         "MAP_HUGETLB: ENOMEM"),
     Row(10, mprotect, (ADDR, SIZE, U64), "PROT_GROWSDOWN and PROT_GROWSUP: EINVAL"),

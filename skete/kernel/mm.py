@@ -11,13 +11,16 @@ from errno import EFAULT, ENAMETOOLONG, ENOMEM
 from skete.engine import PAGE
 from skete.kernel.vma import NO_FRAME, Vma, VmaList
 
-__all__ = ["MMAP_TOP", "Mm", "STACK_SIZE", "STACK_TOP", "page_up"]
+__all__ = ["MAP_COUNT", "MMAP_TOP", "Mm", "STACK_SIZE", "STACK_TOP", "page_up"]
 
 STACK_TOP = 0x7fff_ffff_f000
 STACK_SIZE = 8 << 20
 MMAP_TOP = 0x7fff_f7ff_f000
 #: a PROT_NONE reservation from this size on gets its frames piece by piece, when it is made accessible
 RESERVATION = 4 << 30
+
+#: mappings of a process: Linux's default (vm.max_map_count) less what an engine maps for itself
+MAP_COUNT = 65_000
 
 #: a buffer of so many bytes is worth a call of ``Engine.populate`` before it is copied from
 LARGE = 64 << 10
@@ -33,8 +36,8 @@ def page_up(n: int) -> int:
 class Mm:
     """One address space's memory. ``space``: the engine's; ``frames``: the machine's free list, shared by all.
 
-    limit: bytes of private writable memory that may be mapped (ENOMEM beyond), or None for Linux's heuristic:
-    only a single request larger than ``physical`` bytes is refused.
+    limit: bytes of private memory that may be mapped, writable or a copy of a file (ENOMEM beyond), or None for
+    Linux's heuristic: only a single request larger than ``physical`` bytes is refused.
     """
 
     def __init__(self, engine, space, frames, limit: int | None = None, physical: int = 1 << 62):
@@ -200,10 +203,10 @@ class Mm:
     # the primitives behind mmap and its kin: whole pages, already checked
 
     def add(self, start: int, length: int, prot: int, shared: bool = False, name: str = "", charge: bool = True,
-            top: bool = True, grows: bool = False) -> Vma:
+            top: bool = True, grows: bool = False, copy: bool = False) -> Vma:
         """Map fresh zeroed frames at a free range, next to its neighbour's if possible: with ``top``, the neighbour
-        above, else the one below. ENOMEM"""
-        charge = charge and (shared or bool(prot & 2))
+        above, else the one below. copy: of a file, which uses memory even where it cannot be written. ENOMEM"""
+        charge = copy or charge and (shared or bool(prot & 2))
         if charge:
             self.charge(length)
         delta = NO_FRAME
@@ -358,6 +361,13 @@ class Mm:
                 self.space.map(vma.start, length, vma.prot, new)
             self.vmas.insert(vma)
         self.last = _NOWHERE
+
+    def check_count(self, start: int, end: int) -> None:
+        """Before [start, end) is cut out: there may be no more mappings than Linux allows. ENOMEM"""
+        if len(self.vmas) >= MAP_COUNT:
+            first, last = self.vmas.at(start), self.vmas.at(end - 1)
+            if first is not None and first.start < start or last is not None and last.end > end:
+                raise OSError(ENOMEM, f"{MAP_COUNT} mappings")
 
     def is_free(self, start: int, end: int) -> bool:
         """Whether nothing is mapped in [start, end) and the engine does not keep any of it."""

@@ -5,7 +5,7 @@ from errno import EFAULT, EINVAL, ENOMEM
 
 from skete.abi.mman import MREMAP_DONTUNMAP, MREMAP_FIXED, MREMAP_MAYMOVE
 from skete.engine import PAGE
-from skete.kernel.mm import page_up
+from skete.kernel.mm import MAP_COUNT, page_up
 from skete.kernel.row import ADDR, SIZE, U64, Row
 from skete.kernel.vma import NO_FRAME, Vma
 
@@ -28,6 +28,8 @@ def mremap(task, old: int, old_length: int, new_length: int, flags: int, new: in
         raise OSError(EINVAL, "MREMAP_DONTUNMAP without MREMAP_MAYMOVE, or of another length")
     if mm.vmas.at(old) is None:
         raise OSError(EFAULT, f"nothing mapped at {old:#x}")
+    if len(mm.vmas) >= MAP_COUNT - 3:       # as many as moving may add
+        raise OSError(ENOMEM, f"{MAP_COUNT} mappings")
     if flags & (MREMAP_FIXED | MREMAP_DONTUNMAP):
         return _move_to(mm, old, old_length, new_length, new, flags)
     if old_length >= new_length:

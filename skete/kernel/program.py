@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import os
-from errno import EACCES, ELOOP, ENOENT, ENOEXEC
+from errno import EACCES, ELOOP, ENOENT, ENOEXEC, ENOMEM
 
 from skete.abi.fcntl import AT_EMPTY_PATH, AT_SYMLINK_NOFOLLOW, O_ACCMODE, O_RDONLY, X_OK
 from skete.abi.stat import S_IFLNK, S_IFMT, S_IFREG
@@ -18,6 +18,8 @@ _LINE = 256
 #: how many scripts may be each other's interpreters (fs/exec.c: exec_binprm)
 _DEPTH = 5
 _BLANK = b" \t"
+#: bytes of a program that is in the guest's memory, or packed: all of it is read, and a file with holes may be any size
+_LARGEST = 512 << 20
 
 
 class Program(HostFile):
@@ -54,7 +56,11 @@ def find(task, dirfd: int, path: bytes, flags: int, argv: list) -> Found:
     found = Found(_open(task, dirfd, path, flags), _shown(task, dirfd, path), argv or [b""])
     name = found.name
     for _ in range(_DEPTH):
-        line = _read(found.file, _LINE)
+        try:
+            line = _read(found.file, _LINE)
+        except OSError:
+            found.file.drop()
+            raise
         if line[:2] != b"#!":
             found.name = name
             return found
@@ -119,13 +125,15 @@ def _read(file, length: int) -> bytes:
 
 
 def contents(file):
-    """All of a file: mapped where it is the host's own, else read."""
+    """All of a file: mapped where it is the host's own, else read. ENOMEM"""
     size = file.stat().st_size
     if not size:
         return b""
     if file.host_fd >= 0:
         import mmap
         return mmap.mmap(file.host_fd, 0, mmap.MAP_PRIVATE, mmap.PROT_READ)
+    if size > _LARGEST:
+        raise OSError(ENOMEM, f"a program of {size} bytes")
     return _read(file, size)
 
 

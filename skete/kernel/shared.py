@@ -5,6 +5,9 @@ A *backing* says which frames: ``map(offset, length)`` -> [(frame, length), ...]
 """
 from __future__ import annotations
 
+from errno import ENOMEM
+
+from skete.kernel.mm import MAP_COUNT
 from skete.kernel.vma import Vma
 
 __all__ = ["again", "attach", "grow"]
@@ -13,7 +16,10 @@ __all__ = ["again", "attach", "grow"]
 def attach(mm, start: int, length: int, prot: int, name: str, backing, offset: int, sealed: bool = False) -> None:
     """Map a part of what a backing has at a free range. ENOMEM"""
     at = start
-    for frame, size in backing.map(offset, length):
+    pieces = backing.map(offset, length)
+    if len(mm.vmas) + len(pieces) > MAP_COUNT:
+        raise OSError(ENOMEM, f"{MAP_COUNT} mappings")
+    for frame, size in pieces:
         mm.frames.hold(frame, size)
         if prot:
             mm.space.map(at, size, prot, frame)

@@ -7,7 +7,9 @@ import pytest
 from skete.abi import mman
 from skete.abi.mman import (MAP_ANONYMOUS, MAP_FIXED, MAP_FIXED_NOREPLACE, MAP_NORESERVE, MAP_PRIVATE, MAP_SHARED,
                             MREMAP_FIXED, MREMAP_MAYMOVE)
+from skete.kernel import answers, memory, mm, mremap
 from skete.kernel.mm import MMAP_TOP
+from skete.kernel.vma import Vma
 from tests.skete.kernel.fake import DATA, DATA_SIZE, FakeEngine, Machine
 
 P = 4096
@@ -306,3 +308,38 @@ def test_madv_dontneed_zeroes_private_pages_only(machine, sys):
     machine.mm.write(shared, b"s" * P)
     assert sys.madvise(shared, P, mman.MADV_DONTNEED) == 0
     assert machine.mm.read(shared, P) == b"s" * P
+
+
+def test_no_more_mappings_than_linux_allows(machine, sys, monkeypatch):
+    for module in (mm, memory, mremap):
+        monkeypatch.setattr(module, "MAP_COUNT", 4)
+    start = sys.mmap(0, 8 * P, RW, ANON, -1, 0)
+    assert sys.mprotect(start + P, P, 1) == 0, "two, of which one is in three now: four"
+    assert sys.mprotect(start + 5 * P, P, 1) == -ENOMEM
+    assert sys.munmap(start + 5 * P, P) == -ENOMEM
+    assert sys.mmap(0, P, 1, ANON, -1, 0) == -ENOMEM
+    assert sys.mremap(start, P, 9 * P, MREMAP_MAYMOVE, 0) == -ENOMEM
+    assert sys.mprotect(start + P, P, RW) == 0, "no split"
+    assert sys.munmap(start, 8 * P) == 0
+
+
+def test_a_copy_of_a_file_counts(machine, files, sys):
+    machine.mm.limit = machine.mm.charged + 2 * P
+    assert sys.mmap(0, 3 * P, 1, MAP_PRIVATE, 3, 0) == -ENOMEM, "read-only, and uses memory all the same"
+    start = sys.mmap(0, 2 * P, 1, MAP_PRIVATE | MAP_NORESERVE, 3, 0)
+    assert start > 0 and sys.mprotect(start, 2 * P, RW) == 0, "counted already"
+    assert sys.mmap(0, P, RW, ANON, -1, 0) == -ENOMEM
+    assert sys.munmap(start, 2 * P) == 0
+    assert sys.mmap(0, P, RW, ANON, -1, 0) > 0
+
+
+def test_text_is_looked_through_only_where_it_is_text(machine, sys):
+    assert not answers._sets_fs(machine.mm)
+    start = sys.mmap(0, P, 7, ANON, -1, 0)
+    machine.mm.write(start + 100, b"\xf3\x48\x0f\xae\xd7")     # wrfsbase %rdi
+    assert answers._sets_fs(machine.mm)
+    machine.mm.write(start + 100, bytes(5))
+    assert not answers._sets_fs(machine.mm)
+    machine.mm.vmas.insert(Vma(1 << 40, (1 << 40) + (1 << 38), 5, None))
+    assert answers._sets_fs(machine.mm), "too large to be read"
+    machine.mm.vmas.cut(1 << 40, 1 << 41)
