@@ -24,17 +24,26 @@ __all__ = ["HostPages", "MappedFile", "flush", "share", "wrap"]
 
 
 class HostPages(Content):
-    """The pages of one host file. hashes: {page: its content's hash when it was last the host's}"""
-    __slots__ = ("host_fd", "writable", "hashes")
+    """The pages of one host file. hashes: {page: its content's hash when it was last the host's}
+
+    reach: the page behind the last that was mapped.  Pages past the file's end have no hash, and nothing is done about
+    them, until the file has grown to have them.
+    """
+    __slots__ = ("host_fd", "writable", "hashes", "reach")
 
     def __init__(self, store, host_fd: int, writable: bool):
         super().__init__(store)
-        self.host_fd, self.writable, self.hashes = host_fd, writable, {}
+        self.host_fd, self.writable, self.hashes, self.reach = host_fd, writable, {}, 0
 
     def map(self, offset: int, length: int) -> list:
-        self.size = os.fstat(self.host_fd).st_size
+        self._resized(os.fstat(self.host_fd).st_size)
         found = super().map(offset, length)
-        first, last = offset >> 12, offset + length >> 12
+        self.reach = max(self.reach, offset + length >> 12)
+        self._bring(offset >> 12, min(offset + length, page_up(self.size)) >> 12)
+        return found
+
+    def _bring(self, first: int, last: int) -> None:
+        """Load those of the pages [first, last) that are not here."""
         missing = [page for page in range(first, last) if page not in self.hashes]
         at = 0
         while at < len(missing):            # runs of pages, each one read
@@ -43,7 +52,17 @@ class HostPages(Content):
                 run += 1
             self._load(missing[at], run - at)
             at = run
-        return found
+
+    def _resized(self, size: int) -> None:
+        """The file's size now. Where it has grown into what was mapped past its end, that has content."""
+        first, last = page_up(self.size) >> 12, min(page_up(size) >> 12, self.reach)
+        self.size = size
+        if last > first:
+            try:
+                self._write(first << 12, last << 12)
+            except OSError:
+                return          # no memory for it: the mapping goes on without, as it does past the end
+            self._bring(first, last)
 
     def _load(self, page: int, count: int) -> None:
         """Read pages from the host; past its end they are zero."""
@@ -63,11 +82,8 @@ class HostPages(Content):
         """Write the pages of a range that stores have changed to the host."""
         if not self.writable or not self.store.alive():
             return
-        first, last = offset >> 12, offset + length + PAGE - 1 >> 12
         size = -1
-        pages = [p for p in self.hashes if first <= p < last] if last - first > len(self.hashes) else \
-            [p for p in range(first, last) if p in self.hashes]
-        for page in pages:
+        for page in self._here(offset, length):
             now = self._hash(page)
             if now == self.hashes[page]:
                 continue
@@ -78,16 +94,23 @@ class HostPages(Content):
                 os.pwrite(self.host_fd, self.store.engine.ram[frame:frame + n], page << 12)
             self.hashes[page] = now
 
+    def _here(self, offset: int, length: int) -> list:
+        """The pages of a range of the file that are here."""
+        first, last = offset >> 12, offset + length + PAGE - 1 >> 12
+        if last - first > len(self.hashes):
+            return [page for page in self.hashes if first <= page < last]
+        return [page for page in range(first, last) if page in self.hashes]
+
     def reload(self, offset: int, length: int) -> None:
         """The host's file has changed there, by a call of ours: so do the frames."""
-        self.size = os.fstat(self.host_fd).st_size
-        for page in range(offset >> 12, offset + length + PAGE - 1 >> 12):
-            if page in self.hashes:
-                self._load(page, 1)
+        pages = self._here(offset, length)
+        self._resized(os.fstat(self.host_fd).st_size)
+        for page in pages:
+            self._load(page, 1)
 
     def cut(self, size: int) -> None:
         """The file has a new size: pages past its end are zero."""
-        self.size = size
+        self._resized(size)
         for page in [p for p in self.hashes if (p + 1) << 12 > size]:
             self._load(page, 1)
 
@@ -105,7 +128,10 @@ class HostPages(Content):
         self.reload(offset, length)
 
     def unmapped(self, frame: int, length: int) -> None:
-        self.flush(self.offset_of(frame), length)
+        try:
+            self.flush(self.offset_of(frame), length)
+        except OSError:
+            pass        # the host's disk is full, say: who wants to know asks msync(2), as on Linux
 
     def idle(self) -> bool:
         """Whether nobody has it mapped any more."""
@@ -142,7 +168,10 @@ def tidy(namespace) -> None:
 def flush(namespace) -> None:
     """Write everything that is mapped: the machine ends."""
     for pages in namespace.mapped.values():
-        pages.flush()
+        try:
+            pages.flush()
+        except OSError:
+            pass        # as in unmapped()
 
 
 def share(file: HostFile) -> HostPages:

@@ -287,7 +287,11 @@ class Content:
             if flags is None:
                 if not data:
                     return max(offset, page << 12)
-                page = (page // _CHUNK + 1) * _CHUNK
+                # Not chunk by chunk: a hole may be as large as numbers go.
+                later = min((chunk for chunk in self._written if chunk > page // _CHUNK), default=None)
+                if later is None:
+                    break
+                page = later * _CHUNK
                 continue
             if bool(flags[page % _CHUNK]) == data:
                 return max(offset, page << 12)
