@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <ucontext.h>
@@ -167,8 +168,29 @@ static void queue(void)
 	section("queue");
 }
 
+/* Descriptors that are passed to somebody who cannot be told from whom. */
+static void passing(void)
+{
+	int ends[2];
+	EQ(socketpair(AF_UNIX, SOCK_DGRAM, 0, ends), 0);
+	for (int i = 0; i < 600; i++) {
+		char control[CMSG_SPACE(sizeof (int))] = "", byte = 'x';
+		struct iovec piece = { &byte, 1 };
+		struct msghdr message = { .msg_iov = &piece, .msg_iovlen = 1, .msg_control = control,
+			.msg_controllen = sizeof control };
+		struct cmsghdr *first = CMSG_FIRSTHDR(&message);
+		first->cmsg_level = SOL_SOCKET, first->cmsg_type = SCM_RIGHTS, first->cmsg_len = CMSG_LEN(sizeof (int));
+		memcpy(CMSG_DATA(first), ends, sizeof (int));
+		EQ(sendmsg(ends[1], &message, 0), 1);
+		EQ(raw(SYS_recvfrom, ends[0], (long)&byte, 1, 0, 8, 8), -EFAULT);
+	}
+	close(ends[0]), close(ends[1]);
+	section("passing");
+}
+
 int main(void)
 {
+	passing();
 	holes();
 	frames();
 	timers();

@@ -191,10 +191,11 @@ def recvfrom(task, fd: int, addr: int, size: int, flags: int, name: int, length_
     pieces = [(addr, min(size, MAX_RW_COUNT))]
 
     def finish(count: int, found: list, came: int, source) -> int:
-        if name:
-            sockaddr.write(task.mm, name, length_at, _source(s, source))
+        # What came with it first, or descriptors on their way would stay there where the name cannot be written.
         if found:
             deliver(task, s, found, flags, 0, 0)
+        if name:
+            sockaddr.write(task.mm, name, length_at, _source(s, source))
         return count
     return _receive(task, s, pieces, flags, finish)
 
@@ -209,12 +210,12 @@ def _receive_message(task, s: Socket, addr: int, flags: int):
 
     def finish(count: int, found: list, came: int, source) -> int:
         mm = task.mm
+        used, truncated = deliver(task, s, found, flags, message.control, message.control_length)
         if message.name:
             source_name = _source(s, source)
             if source_name:
                 mm.write(message.name, source_name[:message.name_length])
             mm.write_u32(addr + 8, len(source_name))
-        used, truncated = deliver(task, s, found, flags, message.control, message.control_length)
         mm.write_u64(addr + 40, used)
         # What the host truncated was room that we did not give it.
         mm.write_u32(addr + 48, came & ~(MSG_CMSG_CLOEXEC | MSG_CTRUNC | MSG_DONTWAIT) | truncated

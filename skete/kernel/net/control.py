@@ -106,9 +106,10 @@ def deliver(task, s: Socket, found: list, flags: int, addr: int, length: int) ->
                 more, who = s.net.transit.take(int.from_bytes(data[i:i + 4], "little"), bool(flags & MSG_PEEK))
                 files += more
                 creds = creds or who
-        elif (level, kind) in _IN or s.family != AF_UNIX and level in (IPPROTO_IP, IPPROTO_IPV6, SOL_UDP):
-            room.put(level, kind, data)
     try:
+        for level, kind, data in found:
+            if (level, kind) in _IN or s.family != AF_UNIX and level in (IPPROTO_IP, IPPROTO_IPV6, SOL_UDP):
+                room.put(level, kind, data)
         if s.passcred:
             room.put(SOL_SOCKET, SCM_CREDENTIALS, UCRED.pack(*(creds or (0, 65534, 65534))))
         if files:
