@@ -74,7 +74,7 @@ class Machine:
     timeout_s: it is ended after so many seconds
     tmpfs:   ("GUEST" or "GUEST:SIZE", ...): folders in memory, writable, gone at the end
     tars:    ("FILE:GUEST", ...): tar images, read-only
-    memory:  bytes of private memory it may map, writable or a copy of a file; None: as Linux would decide
+    memory:  bytes of private memory that may be accessible to it; None: as Linux would decide
     stdio:   three host descriptors that become its 0, 1 and 2
     net:     "none", "loopback" (the host's) or "host": what it can reach; with none it has a loopback of its own
     publish: ("[ADDRESS:]HOST:GUEST", "HOST:GUEST/udp", ...): ports of the host that reach ports of its

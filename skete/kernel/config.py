@@ -9,8 +9,7 @@ __all__ = ["Config"]
 class Config:
     """Settings of a kernel.
 
-    memory: bytes of private memory for a process (what it may write, and copies of files), ENOMEM beyond; None for
-        Linux's own heuristic
+    memory: bytes of private memory that may be accessible to a process, ENOMEM beyond; None for Linux's own heuristic
     uid, gid, groups: the guest's identity, 1000, 1000 and none. Not the host user's: what a guest prints does not
         depend on who runs it. It decides nothing on the host, where only what was mounted can be reached.
     hostname, domainname: bytes, for uname(2)

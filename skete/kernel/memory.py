@@ -47,8 +47,8 @@ def mmap(task, addr: int, length: int, prot: int, flags: int, fd: int, offset: i
     prot &= _PROT
     backing = file.backing(prot, True) if file is not None and kind != MAP_PRIVATE else None
     copy = file is not None and backing is None
-    charge = not flags & MAP_NORESERVE and backing is None
-    if copy or charge and (prot & PROT_WRITE or kind == MAP_SHARED):
+    charge = (mm.limit is not None or not flags & MAP_NORESERVE) and backing is None
+    if copy or charge and (kind == MAP_SHARED or mm.counts(prot)):
         # Before anything is unmapped: a refusal must leave everything as it was.
         mm.charge(size)
         mm.charged -= size

@@ -36,8 +36,9 @@ def page_up(n: int) -> int:
 class Mm:
     """One address space's memory. ``space``: the engine's; ``frames``: the machine's free list, shared by all.
 
-    limit: bytes of private memory that may be mapped, writable or a copy of a file (ENOMEM beyond), or None for
-    Linux's heuristic: only a single request larger than ``physical`` bytes is refused.
+    limit: bytes of private memory that may be accessible (ENOMEM beyond; MAP_NORESERVE is not heeded), or None for
+    Linux's heuristic: only a single request larger than ``physical`` bytes is refused, and only what can be written, or
+    is a copy of a file, counts.
     """
 
     def __init__(self, engine, space, frames, limit: int | None = None, physical: int = 1 << 62):
@@ -206,7 +207,7 @@ class Mm:
             top: bool = True, grows: bool = False, copy: bool = False) -> Vma:
         """Map fresh zeroed frames at a free range, next to its neighbour's if possible: with ``top``, the neighbour
         above, else the one below. copy: of a file, which uses memory even where it cannot be written. ENOMEM"""
-        charge = copy or charge and (shared or bool(prot & 2))
+        charge = copy or charge and (shared or self.counts(prot))
         if charge:
             self.charge(length)
         delta = NO_FRAME
@@ -271,8 +272,18 @@ class Mm:
                 vma.backing.unmapped(vma.start + vma.delta, length)
             self.frames.give(vma.start + vma.delta, length)
 
+    def counts(self, prot: int) -> bool:
+        """Whether private memory with this protection is accounted for: what can be written, as Linux has it. Under a
+        limit also what can be read, for that takes a page of the host as well here."""
+        return bool(prot & 2) or self.limit is not None and bool(prot)
+
+    def _newly_charged(self, vma: Vma) -> bool:
+        """Whether it begins to count when its new protection does: not what counts already, nor what MAP_NORESERVE made
+        writable."""
+        return not (vma.charged or vma.shared or self.limit is None and vma.prot & 2)
+
     def charge(self, length: int) -> None:
-        """Account for memory about to become writable. ENOMEM"""
+        """Account for memory about to become accessible. ENOMEM"""
         if length > self.physical or self.limit is not None and self.charged + length > self.limit:
             raise OSError(ENOMEM, f"{length} bytes more than the limit leaves")
         self.charged += length
@@ -283,9 +294,9 @@ class Mm:
         """Change the protection of mapped pages; there must be no hole. ENOMEM"""
         end = start + length
         more = 0
-        if prot & 2:
+        if self.counts(prot):
             more = sum(min(v.end, end) - max(v.start, start)
-                       for v in self.vmas.within(start, end) if _newly_charged(v))
+                       for v in self.vmas.within(start, end) if self._newly_charged(v))
             if more:
                 self.charge(more)
         if self.patches is not None:
@@ -294,7 +305,7 @@ class Mm:
         self.last = _NOWHERE
         for vma in pieces:
             size = vma.end - vma.start
-            if prot & 2 and _newly_charged(vma):
+            if self.counts(prot) and self._newly_charged(vma):
                 vma.charged = True
             if prot & 2 and not vma.shared and vma.delta is not NO_FRAME \
                     and self.frames.held_twice(vma.start + vma.delta, size):
@@ -417,8 +428,3 @@ class Mm:
             self.release(vma)
         self.vmas = VmaList()
         self.last = _NOWHERE
-
-
-def _newly_charged(vma: Vma) -> bool:
-    """Whether making this writable counts: not what is counted already, nor what MAP_NORESERVE made writable."""
-    return not (vma.charged or vma.shared or vma.prot & 2)

@@ -343,3 +343,14 @@ def test_text_is_looked_through_only_where_it_is_text(machine, sys):
     machine.mm.vmas.insert(Vma(1 << 40, (1 << 40) + (1 << 38), 5, None))
     assert answers._sets_fs(machine.mm), "too large to be read"
     machine.mm.vmas.cut(1 << 40, 1 << 41)
+
+
+def test_under_a_limit_all_that_is_accessible_counts(machine, files, sys):
+    machine.mm.limit = machine.mm.charged + 2 * P
+    assert sys.mmap(0, 3 * P, 1, ANON, -1, 0) == -ENOMEM, "reading it takes pages as well"
+    assert sys.mmap(0, 3 * P, RW, ANON | MAP_NORESERVE, -1, 0) == -ENOMEM
+    start = sys.mmap(0, 3 * P, 0, ANON, -1, 0)
+    assert sys.mprotect(start, 3 * P, 1) == -ENOMEM
+    assert sys.mprotect(start, 2 * P, 1) == 0 and sys.mprotect(start, 2 * P, RW) == 0
+    assert sys.mprotect(start + 2 * P, P, RW) == -ENOMEM
+    assert sys.munmap(start, 3 * P) == 0
