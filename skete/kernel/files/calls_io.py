@@ -10,7 +10,7 @@ from skete.abi.mman import TASK_SIZE_MAX
 from skete.abi.stat import S_IFBLK, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG
 from skete.kernel.files.busy import not_executed
 from skete.kernel.files.filelimit import check_size, within
-from skete.kernel.files.transfer import broken_pipe, read_from, readable, writable, write_to
+from skete.kernel.files.transfer import broken_pipe, read_later, readable, writable, write_to
 from skete.kernel.files.walk import walk
 from skete.kernel.row import ADDR, FD, I32, I64, PATH, SIZE, U32, Row
 
@@ -25,7 +25,9 @@ def read(task, fd: int, addr: int, count: int):
     try:
         return file.read(task.mm.views(addr, count, True))
     except BlockingIOError:
-        return read_from(task, file, [(addr, count)])
+        if file.flags & O_NONBLOCK:
+            raise
+    return read_later(task, file, [(addr, count)])
 
 
 def write(task, fd: int, addr: int, count: int):

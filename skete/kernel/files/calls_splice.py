@@ -56,13 +56,18 @@ def tee(task, in_fd: int, out_fd: int, count: int, flags: int):
 
 def _tee(source, start, target, to, count: int) -> int:
     from skete.kernel.files import hostcall
-    return hostcall.tee(source.host_fd, target.host_fd, count, SPLICE_F_NONBLOCK)
+    done = hostcall.tee(source.host_fd, target.host_fd, count, SPLICE_F_NONBLOCK)
+    target.moved()
+    return done
 
 
 def _splice(source, start: int | None, target, to: int | None, count: int) -> int:
     ours = source.host_fd < 0 or source.in_frames
     if not ours and target.host_fd >= 0 and not target.in_frames:
-        return os.splice(source.host_fd, target.host_fd, count, start, to, SPLICE_F_NONBLOCK)
+        done = os.splice(source.host_fd, target.host_fd, count, start, to, SPLICE_F_NONBLOCK)
+        source.moved()
+        target.moved()
+        return done
     data = memoryview(bytearray(min(count, 1 << 16)))
     if ours:
         got = source.read([data]) if start is None else source.pread([data], start)

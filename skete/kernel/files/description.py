@@ -71,6 +71,9 @@ class Description:
     def release(self) -> None:
         """Free what this holds on the host."""
 
+    def moved(self) -> None:
+        """The host has moved bytes out of this or into it, and none of our methods has (splice)."""
+
     # data: buffers are lists of memoryviews of guest memory; results are bytes moved
 
     def read(self, buffers: list) -> int:

@@ -12,7 +12,8 @@ from struct import Struct
 from skete.abi.fcntl import IOV_MAX, MAX_RW_COUNT, O_NONBLOCK
 from skete.kernel.outcome import READY, SIGNAL, TIMEOUT, Restart, Wait
 
-__all__ = ["broken_pipe", "interrupted", "iovec", "read_from", "readable", "spread", "writable", "write_to"]
+__all__ = ["broken_pipe", "interrupted", "iovec", "read_from", "read_later", "readable", "spread", "writable",
+           "write_to"]
 
 _IOVEC = Struct("<Qq")
 _PAGE = 4096
@@ -77,10 +78,11 @@ def read_from(task, file, pieces: list):
     except BlockingIOError:
         if file.flags & O_NONBLOCK:
             raise
-    return _read_later(task, file, pieces)
+    return read_later(task, file, pieces)
 
 
-def _read_later(task, file, pieces: list):
+def read_later(task, file, pieces: list):
+    """The generator, for a description that has answered EAGAIN just now and is not non-blocking."""
     file.hold()     # another thread may close the descriptor meanwhile
     wait = file.waits(EPOLLIN)
     try:

@@ -97,6 +97,8 @@ def socketpair(task, family: int, kind: int, protocol: int, addr: int) -> int:
         ends.append(Socket(task.kernel, sock, UNIX, family, kind, protocol, nonblock, credentials(task)).hold())
     a, b = ends
     a.peer, b.peer, a.peer_creds, b.peer_creds = b, a, b.creds, a.creds
+    if a.connects:
+        a.link(b)
     try:
         fds.append(task.files.install(a, 0, cloexec))
         fds.append(task.files.install(b, 0, cloexec))
@@ -244,6 +246,9 @@ def shutdown(task, fd: int, how: int) -> int:
     if s.family != AF_UNIX and not s.connects and s.domain is LOOPBACK and s.peer is None:
         raise OSError(ENOTCONN, "has no peer")
     s.sock.shutdown(how)
+    if s.far is not None:
+        s.readers.wake()
+        s.far.readers.wake()
     return 0
 
 

@@ -69,6 +69,8 @@ class Local:
         made.peer, made.name = s.arrivals.pop(0)
         made.peer_creds, made.passcred = made.peer.creds, s.passcred
         made.options = dict(s.options)
+        if made.peer.refs > 0:
+            made.link(made.peer)
         s.room.wake(1)
         return made
 

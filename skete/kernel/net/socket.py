@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from errno import EBADF, EINVAL, ENOTSOCK, ENXIO
 from fcntl import ioctl as host_ioctl
-from select import EPOLLOUT
+from select import EPOLLIN, EPOLLOUT
 from time import monotonic_ns
 
 from skete.abi.fcntl import IOV_MAX, O_PATH, O_RDWR
@@ -33,9 +33,12 @@ class Socket(Stream):
     creds, peer_creds: (pid, uid, gid) of who made it, listened or connected
     receive_ns, send_ns: SO_RCVTIMEO, SO_SNDTIMEO, 0 for none;  linger: whether close(2) would wait
     options: {(level, name): bytes} that are kept here rather than on the host
+    far, readers: the connection's other end, where both are Unix sockets of the host and known here: then who waits for
+    data stands in ``readers``, and what is done at the other end wakes them (see link)
     """
     __slots__ = ("net", "sock", "domain", "family", "kind", "protocol", "name", "bound", "peer", "peer_name",
-                 "arrivals", "room", "creds", "peer_creds", "receive_ns", "send_ns", "linger", "passcred", "options")
+                 "arrivals", "room", "creds", "peer_creds", "receive_ns", "send_ns", "linger", "passcred", "options",
+                 "far", "readers")
 
     def __init__(self, kernel, sock, domain, family: int, kind: int, protocol: int, flags: int, creds: tuple):
         from os import fstat
@@ -50,6 +53,7 @@ class Socket(Stream):
         self.receive_ns = self.send_ns = 0
         self.linger = self.passcred = False
         self.options = {}
+        self.far = self.readers = None
 
     @property
     def is_stream(self) -> bool:
@@ -67,6 +71,7 @@ class Socket(Stream):
         if self.bound is not None:
             self.net.unbind(self.bound)
         self.sock.close()
+        self.unlink()
         self.arrivals = None
         self.room.wake()
         if self.family == AF_UNIX and self.net.transit.parcels:
@@ -107,7 +112,26 @@ class Socket(Stream):
     def _send(self, views: list, control: list, flags: int, target) -> int:
         if target is not None:
             return self.sock.sendmsg(views, control, flags, target)
-        return self.sock.sendmsg(views, control, flags)
+        done = self.sock.sendmsg(views, control, flags)
+        far = self.far
+        if far is not None and far.readers.tasks:
+            far.readers.wake()
+        return done
+
+    def moved(self) -> None:
+        if self.far is not None:
+            self.far.readers.wake()
+
+    def link(self, far: "Socket") -> None:
+        """This is one end of a connection, and that the other. Waiting for room stays the host's."""
+        self.far, self.readers, far.far, far.readers = far, Queue(), self, Queue()
+
+    def unlink(self) -> None:
+        """This end is closed. Who waits at the other finds an end, or a reset: it will not wait again."""
+        far = self.far
+        if far is not None:
+            self.far = far.far = None
+            far.readers.wake()
 
     def _signature(self):
         """A ticket that says who writes, for a peer with SO_PASSCRED; None where there are too many."""
@@ -139,6 +163,8 @@ class Socket(Stream):
 
     def waits(self, events: int) -> Wait:
         timeout_ns = self.send_ns if events & EPOLLOUT else self.receive_ns
+        if events == EPOLLIN and self.far is not None:
+            return Wait(self.readers, monotonic_ns() + timeout_ns if timeout_ns else None)
         return Wait(host_fd=self.host_fd, events=events,
                     deadline_ns=monotonic_ns() + timeout_ns if timeout_ns else None)
 

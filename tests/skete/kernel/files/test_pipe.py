@@ -74,6 +74,43 @@ def test_a_reader_waits_for_a_writer(guest, ends):
     assert other.vcpu.result == 3 and guest.mm.read(BUFFER + 64, 3) == b"now"
 
 
+@pytest.mark.parametrize("by", ["write", "writev", "splice", "tee", "close"])
+def test_whatever_comes_in_wakes_the_reader_and_the_host_is_not_asked(guest, ends, by):
+    reader, writer = ends
+    first, second = guest.pipe()
+    guest.write(second, b"via")
+    other = guest.machine.thread()
+    assert guest.raw("read", reader, BUFFER + 64, 3, task=other) is WAITING
+    assert not guest.machine.kernel.scheduler.fds
+    guest.mm.write(BUFFER, b"way")
+    guest.mm.write(BUFFER + 16, struct.pack("<QQ", BUFFER, 3))
+    {"write": lambda: guest.call("write", writer, BUFFER, 3),
+     "writev": lambda: guest.call("writev", writer, BUFFER + 16, 1),
+     "splice": lambda: guest.call("splice", first, 0, writer, 0, 3, 0),
+     "tee": lambda: guest.call("tee", first, writer, 3, 0),
+     "close": lambda: guest.call("close", writer)}[by]()
+    guest.machine.go()
+    assert other.vcpu.result == (0 if by == "close" else 3)
+
+
+@pytest.mark.parametrize("by", ["read", "splice", "size", "close"])
+def test_whatever_makes_room_wakes_the_writer_and_the_host_is_not_asked(guest, ends, by):
+    reader, writer = ends
+    fill(guest, writer)
+    ignore(guest, SIGPIPE)
+    other = guest.machine.thread()
+    guest.mm.write(BUFFER, bytes(4096))
+    assert guest.raw("write", writer, BUFFER, 4096, task=other) is WAITING
+    assert not guest.machine.kernel.scheduler.fds
+    target = guest.pipe()[1]
+    {"read": lambda: guest.call("read", reader, BUFFER + 4096, 4096),
+     "splice": lambda: guest.call("splice", reader, 0, target, 0, 4096, 0),
+     "size": lambda: guest.fcntl(reader, F_SETPIPE_SZ, 1 << 17),
+     "close": lambda: guest.call("close", reader)}[by]()
+    guest.machine.go()
+    assert other.vcpu.result == (-EPIPE if by == "close" else 4096)
+
+
 def test_a_writer_waits_until_all_is_taken(guest, ends):
     reader, writer = ends
     room = fill(guest, writer)

@@ -6,8 +6,8 @@ import stat
 
 import pytest
 
-from tests.skete.kernel.fake import WAITING
-from tests.skete.kernel.net.conftest import AF_UNIX, DATAGRAM, STREAM, unix
+from tests.skete.kernel.fake import DATA, WAITING
+from tests.skete.kernel.net.conftest import AF_INET, AF_UNIX, DATAGRAM, STREAM, unix
 
 
 def test_a_socket_file_is_the_guests_alone(guest, tmp_path):
@@ -99,3 +99,33 @@ def test_what_is_no_unix_address(guest, name):
     with pytest.raises(OSError) as refused:
         guest.connect(fd, name)
     assert refused.value.errno == errno.EINVAL
+
+
+def connected(guest, family):
+    """(client, server) of a Unix pair, or of a connection over the machine's own loopback."""
+    if family == AF_UNIX:
+        return guest.pair()
+    listener, client = (guest.call("socket", family, STREAM, 0) for _ in range(2))
+    guest.call("listen", listener, 1)
+    guest.connect(client, guest.name(listener))
+    return client, guest.call("accept", listener, 0, 0)
+
+
+@pytest.mark.parametrize("family", [AF_UNIX, AF_INET], ids=["unix", "loopback"])
+@pytest.mark.parametrize("by, result", [("write", 1), ("sendmsg", 1), ("splice", 1), ("shutdown", 0), ("own", 0),
+                                        ("close", 0)])
+def test_what_the_far_end_does_wakes_a_reader_and_the_host_is_not_asked(guest, family, by, result):
+    near, far = connected(guest, family)
+    other = guest.machine.thread()
+    assert guest.raw("read", near, DATA + 64, 1, task=other) is WAITING
+    assert not guest.machine.kernel.scheduler.fds
+    reader, writer = guest.pipe()
+    guest.write(writer, b"x")
+    {"write": lambda: guest.call("write", far, DATA, 1),
+     "sendmsg": lambda: guest.call("sendmsg", far, guest.header(), 0),
+     "splice": lambda: guest.call("splice", reader, 0, far, 0, 1, 0),
+     "shutdown": lambda: guest.call("shutdown", far, 1),
+     "own": lambda: guest.call("shutdown", near, 0),
+     "close": lambda: guest.call("close", far)}[by]()
+    guest.machine.go()
+    assert other.vcpu.result == result
