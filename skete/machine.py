@@ -79,12 +79,14 @@ class Machine:
     net:     "none", "loopback" (the host's) or "host": what it can reach; with none it has a loopback of its own
     publish: ("[ADDRESS:]HOST:GUEST", "HOST:GUEST/udp", ...): ports of the host that reach ports of its
     rewrite: let call sites that trap often jump to the engine's gate, which answers some calls by itself
+    user:    (uid, gid) that it is told are its own; they give it no power
     engine:  a name of skete.engines.NAMES
     """
 
     def __init__(self, program, args=(), *, engine: str = "process", mounts=(), env=None, cwd: str = "/",
                  timeout_s: float | None = None, memory: int | None = None, stdio: tuple = (0, 1, 2), net: str = "none",
-                 publish=(), tmpfs=(), tars=(), rewrite: bool = True):
+                 publish=(), tmpfs=(), tars=(), rewrite: bool = True,
+                 user: tuple = (1000, 1000)):
         self.program = os.fsencode(program)
         self.argv = [self.program, *map(os.fsencode, args)]
         self.envp = [os.fsencode(name) + b"=" + os.fsencode(value) for name, value in (env or {}).items()]
@@ -92,7 +94,7 @@ class Machine:
         self.timeout_s, self.memory, self.stdio = timeout_s, memory, stdio
         self.net, self.publish = net, tuple(publish)
         self.tmpfs, self.tars = tuple(tmpfs), tuple(tars)
-        self.rewrite = rewrite
+        self.rewrite, self.user = rewrite, user
         if net not in ("none", "loopback", "host"):
             raise ValueError(f"net is none, loopback or host, not {net!r}")
         if self.publish:
@@ -132,7 +134,7 @@ class Machine:
         from skete.loader import load
         engine = engines.make(self.engine)
         started, used = monotonic(), process_time()
-        kernel = Kernel(engine, Config(memory=self.memory, net=self.net, publish=self.publish,
+        kernel = Kernel(engine, Config(self.memory, *self.user, net=self.net, publish=self.publish,
                                        rewrite=self.rewrite))
         namespace = files = fs = program = None
         try:

@@ -21,6 +21,14 @@ def _size(text: str) -> int:
     return value
 
 
+def _user(text: str) -> tuple:
+    uid, colon, gid = text.partition(":")
+    ids = int(uid), int(gid) if colon else int(uid)
+    if not all(0 <= n < 0xffff_ffff for n in ids):
+        raise ValueError(text)
+    return ids
+
+
 def _policy(text: str) -> str:
     if text not in ("none", "loopback", "host"):
         raise ValueError(text)
@@ -38,6 +46,8 @@ _RUN = (
     ("env", "K=V", str, [], "set a variable of its environment, K alone takes the host's value; may be repeated"),
     ("cwd", "DIR", str, "/", "guest folder it starts in (default: /)"),
     ("timeout", "S", _seconds, None, "end it after S seconds, with status 124"),
+    ("user", "UID[:GID]", _user, (1000, 1000), "who it is told that it is, which gives it no power: numbers (default: "
+                                               "1000:1000)"),
     ("memory", "SIZE", _size, None, "limit of its private memory: 512M, 2G"),
     ("net", "none|loopback|host", _policy, "none", "let it reach the host's loopback, or its whole network; none: it "
                                                    "has a loopback of its own (default)"),
@@ -51,7 +61,7 @@ _RUN = (
     ("json", "FILE", str, None, "write what became of it to FILE"),
 )
 _policy.__name__ = "network policy"
-_seconds.__name__, _size.__name__ = "number of seconds", "size"        # argparse: "invalid size value: 'x'"
+_seconds.__name__, _size.__name__, _user.__name__ = "number of seconds", "size", "user"        # argparse: "invalid size value: 'x'"
 
 
 class _Options:

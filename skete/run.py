@@ -30,7 +30,7 @@ def run(options) -> int:
         machine = Machine(options.program, options.args, engine=options.engine, mounts=options.mount,
                           env=_environment(options), cwd=options.cwd, timeout_s=options.timeout, memory=options.memory,
                           net=options.net, publish=options.publish, tmpfs=options.tmpfs, tars=options.tar,
-                          rewrite=not options.no_rewrite)
+                          rewrite=not options.no_rewrite, user=options.user)
         for observer in outputs.observers:
             machine.watch(observer)
         result = machine.run()

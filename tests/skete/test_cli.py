@@ -1,6 +1,7 @@
 """The command as a user meets it: what it prints where, and its exit status."""
 import json
 import os
+import re
 import signal
 import subprocess
 import time
@@ -23,6 +24,7 @@ def test_help_names_every_command(skete):
     ("no program", ["run"], "PROG"),
     ("a negative timeout", ["run", "--timeout", "-1", "prog"], "--timeout"),
     ("a size that is none", ["run", "--memory", "lots", "prog"], "lots"),
+    ("a user that is none", ["run", "--user", "root", "prog"], "root"),
     ("an option without its value", ["run", "--mount"], "--mount"),
     ("a switch with a value", ["run", "--stats=yes", "prog"], "--stats"),
     ("an abbreviated option", ["run", "--tim", "3", "prog"], "--tim"),
@@ -67,6 +69,11 @@ def test_the_environment_is_only_what_was_granted(skete, guests, monkeypatch):
     monkeypatch.setenv("SECRET", "no")
     done = skete("run", "--env", "GRANTED", "--env", "UNSET_ON_HOST", "--env", "OTHER=a=b", guests("echo"))
     assert done.stdout == "env GRANTED=yes\nenv OTHER=a=b\n"
+
+
+def test_the_guest_is_told_who_it_is(skete, guests):
+    done = skete("run", "--user", "7:8", "--trace", guests("args"))
+    assert re.search(r"^getuid\(\) += 7$", done.stderr, re.M) and re.search(r"^getegid\(\) += 8$", done.stderr, re.M)
 
 
 def test_timeout_is_status_124(skete, guests):
