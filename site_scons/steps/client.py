@@ -1,7 +1,8 @@
 """The other side of a server under test: a Python program on the host, which talks to it over loopback.
 
-It is started as `python CLIENT PORT ARGUMENT...`, and what it prints is what the run is judged by. The server may not be
-listening yet. When the client has ended the server is given a moment to end by itself, then SIGTERM.
+It is started as `python CLIENT PORT ARGUMENT...`, and what it prints is what the run is judged by; a line that begins with
+"note: " is shown to the user as well. The server may not be listening yet. When the client has ended the server is given
+a moment to end by itself, then SIGTERM.
 """
 from __future__ import annotations
 
@@ -14,6 +15,7 @@ from steps.step import Failure
 
 MOMENT_S, TERM_S = 2, 10
 PORT_BY_HAND = 8080     # in the line that tells how to do it by hand
+NOTE = "note: "
 SHOWN = 10              # last lines of a client that failed
 
 
@@ -40,6 +42,9 @@ def talk(run: dict, port: int, output: Path, server: subprocess.Popen, environme
             said = output.read_text(errors="replace").splitlines()[-SHOWN:]
             raise Failure(f"{run['label']}: the client {run['client'][0]} ended with status {done.returncode}:\n"
                           + "\n".join(f"  | {line}" for line in said))
+        for line in output.read_text(errors="replace").splitlines():
+            if line.startswith(NOTE):
+                print(f"         {run['label']}: {line.removeprefix(NOTE)}", flush=True)
     except subprocess.TimeoutExpired:
         raise Failure(f"{run['label']}: the client {run['client'][0]} is not finished after {run['timeout']} s "
                       "(timeout= gives it longer)") from None

@@ -52,6 +52,12 @@ def test_what_the_client_says_is_the_output(talk):
     assert talk(ASK) == "got word\n"
 
 
+def test_a_note_is_shown_as_well(talk, capfd):
+    text = "note: asked twice\nall passed\n"
+    assert talk(f"print({text!r}, end='')") == text
+    assert capfd.readouterr().out.split("\n") == ["         echo: asked twice", ""]
+
+
 def test_a_client_that_fails_is_shown(talk):
     with pytest.raises(Failure, match=r"echo: the client .*client.py ended with status 3:\n  \| no good"):
         talk("print('no good')\nraise SystemExit(3)")
