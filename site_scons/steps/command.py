@@ -29,6 +29,10 @@ def guest(run: dict, result: Path | None = None) -> list[str]:
         words += ["--publish", ports]
     for mount in run["mounts"]:
         words += ["--mount", mount]
+    for folder in run.get("tmpfs", []):
+        words += ["--tmpfs", folder]
+    if run.get("same_user"):
+        words += ["--user", f"{os.getuid()}:{os.getgid()}"]
     for key, value in run["env"].items():
         words += ["--env", f"{key}={value}"]
     return [*words, run["program"], *run["args"]]

@@ -1,4 +1,4 @@
-"""Build a program from its source: `python -m steps.program RECIPE SOURCE FOLDER --cc COMMAND --jobs N`.
+"""Build a program from its source: `python -m steps.program RECIPE SOURCE FOLDER --cc COMMAND --jobs N [--headers DIR]`.
 
 SOURCE is the source archive, patched where the recipe has patches; FOLDER gets the files that the recipe says it
 provides. The steps run in a workspace, in the source tree itself, for few programs can be built elsewhere. The whole
@@ -8,6 +8,7 @@ output of the commands goes to FOLDER's name with `.log`, and its end is shown w
     steps = ["make CC=skete-cc", ...]   commands, run one after the other; {jobs} is filled in. skete-cc compiles and links
                                         static programs with the chosen libc
     libcs = ["musl"]                    optional: those it can be built with, where that is not each
+    kernel_headers = true               optional: it includes <linux/*.h> or <asm/*.h>, which no libc has; steps/headers.py
     [build.commands]                    commands that the steps need besides what every build does = Debian's package
     tclsh = "tcl"
     [build.environment]                 variables for the steps
@@ -30,8 +31,9 @@ from steps.libc import Progress, run, settings
 from steps.plan import check
 from steps.step import Failure
 
-KINDS = {"steps": list, "libcs": list, "environment": dict, "provides": dict, "commands": dict}
-OPTIONAL = {"libcs": [], "environment": {}, "commands": {}}
+KINDS = {"steps": list, "libcs": list, "environment": dict, "provides": dict, "commands": dict,
+         "kernel_headers": bool}
+OPTIONAL = {"libcs": [], "environment": {}, "commands": {}, "kernel_headers": False}
 ELF = b"\x7fELF"
 
 
@@ -43,6 +45,7 @@ class Plan:
     environment: Mapping[str, str]
     provides: Mapping[str, str]
     commands: Mapping[str, str]
+    kernel_headers: bool
 
 
 def plan(recipe: Recipe) -> Plan:
@@ -61,11 +64,13 @@ def plan(recipe: Recipe) -> Plan:
     return Plan(**table)
 
 
-def wrapper(folder: Path, command: str) -> None:
-    """Make `skete-cc` there, which is that command."""
+def wrapper(folder: Path, command: str, headers: Path | None) -> None:
+    """Make `skete-cc` there, which is that command, and finds the kernel's headers in `headers`."""
     words = shlex.split(command)
     if Path(words[0]).exists():
         words[0] = os.path.abspath(words[0])
+    if headers is not None:
+        words += ["-idirafter", os.path.abspath(headers)]
     folder.mkdir()
     script = folder / "skete-cc"
     script.write_text(f'#!/bin/sh\nexec {shlex.join(words)} "$@"\n')
@@ -84,6 +89,7 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("source", type=Path)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--cc", required=True)
+    parser.add_argument("--headers", type=Path, help="the folder of the kernel's headers, for a program that wants them")
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     options = parser.parse_args(arguments)
     recipe = load_recipe(options.recipe)
@@ -95,7 +101,7 @@ def main(arguments: list[str]) -> None:
     with step.workspace(options.folder.parent, "program") as work:
         source, commands = work / "source", work / "bin"
         archive.extract(options.source, source)
-        wrapper(commands, options.cc)
+        wrapper(commands, options.cc, options.headers)
         environment = settings({**how.environment, "PATH": f"{commands}:{os.environ['PATH']}"})
         with open(options.folder.with_name(f"{name}.log"), "w") as log:
             for line in how.steps:

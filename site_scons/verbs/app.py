@@ -9,7 +9,7 @@ from pathlib import Path
 from SCons.Script import Dir, File, Flatten, Value
 
 from steps import command
-from verbs import source
+from verbs import headers, source
 from verbs.libc import step
 from verbs.options import BUILD, OPT, TOP, refuse
 from verbs.source import Built, Missing
@@ -74,7 +74,7 @@ def give(env) -> None:
 DEFAULTS = {
     "args": [], "expect": 0, "status": 0, "libs": [], "defines": {}, "include": [], "cflags": [], "opt": "2",
     "generate": [], "classes": None, "newlib": [], "env": {}, "mounts": [], "files": [], "workdir": False,
-    "stdin": None, "tty": None, "timeout": 60, "client": [],
+    "stdin": None, "tty": None, "timeout": 60, "client": [], "kernel_headers": False, "tmpfs": [], "same_user": False,
 }
 
 
@@ -93,6 +93,8 @@ def _app(env, name: str, sources, /, **given) -> None:
         return
     made = [g.target for g in want["generate"]]
     given = [*Flatten([sources]), *want["newlib"], *want["files"], *want["client"], *filter(None, [want["stdin"]])]
+    if want["kernel_headers"] and (why := headers.missing(env)):
+        given.append(Missing(why))
     for missing in [one for one in given if isinstance(one, Missing)]:
         if not env["SEVERAL"]:
             refuse(f"{where}: {missing.why}")
@@ -142,6 +144,11 @@ def _program(env, sources: list[str], want: dict, opt: str):
     env.Replace(CCCOM=env.Said("$CC -o $TARGET -c $CFLAGS $CCFLAGS $_CCCOMCOM $SOURCE", "compile"),
                 ASPPCOM=env.Said("$CC -o $TARGET -c $CCFLAGS $_CCCOMCOM $SOURCE", "compile"),
                 LINKCOM=env.Said("$LINK -o $TARGET $LINKFLAGS $SOURCES $_LIBDIRFLAGS $_LIBFLAGS", "link"))
+    needed = [env["TOOLCHAIN"].stamp]
+    if want["kernel_headers"] and env["TOOLCHAIN"].recipe.host is None:     # the machine's own libc finds them anyhow
+        stamp, place = headers.declare(env)
+        env.Append(CCFLAGS=["-idirafter", place])
+        needed.append(stamp)
     objects = []
     for source in sources:
         made = source in [g.target for g in want["generate"]]
@@ -152,7 +159,7 @@ def _program(env, sources: list[str], want: dict, opt: str):
         objects += [_object(foreign, source, source) for source in newlib]
     env.Requires(objects, generated)
     program = env.Program(f"#{out}/{env['NAME']}", objects)
-    env.Depends([*objects, program], env["TOOLCHAIN"].stamp)
+    env.Depends([*objects, program], needed)
     if opt == "native":
         env.NoCache(objects, program)    # another machine that shares the cache may not be able to run it
     return program
@@ -213,7 +220,7 @@ def _verdict(env, program, check, want: dict) -> tuple[object, dict]:
         "mounts": [_mount(env, mount) for mount in want["mounts"]], "files": [path_of(f) for f in files],
         "workdir": f"{place}/{name}.work" if want["workdir"] or files else None,
         "stdin": path_of(stdin) if stdin else None, "tty": want["tty"], "timeout": timeout, "engine": engine,
-        "monitor": env["monitor"], "client": [path_of(f) for f in client],
+        "tmpfs": want["tmpfs"], "same_user": want["same_user"], "monitor": env["monitor"], "client": [path_of(f) for f in client],
     }
     about = {"app": env["LABEL"], "class": env["class"] if want["classes"] else None, "threads": int(env["threads"]),
              "libc": env["TOOLCHAIN"].name, "engine": engine, "by_hand": command.by_hand(run)}

@@ -26,6 +26,7 @@ WORDS = {
     "libc": "LIBC   $TARGET (configure and make, $JOBS at a time)",
     "program": "BUILD  ${TARGET.dir}",
     "sysroot": "PACK   $TARGET",
+    "headers": "GATHER ${TARGET.dir} (the kernel's headers)",
     "unpack": "UNPACK ${TARGET.dir}",
     "compile": "CC     $SOURCE",
     "generate": "GEN    $TARGET",

@@ -13,6 +13,7 @@ from fetch import RecipeError, load_recipe
 from steps.patch import read_series
 from steps.program import plan
 from steps.step import Failure
+from verbs import headers
 from verbs.libc import compiler_node, download_node, patched_node, step
 from verbs.options import BUILD, TOP, jobs, refuse
 
@@ -68,6 +69,8 @@ def _source(env, name: str) -> Mapping[str, Built] | Missing:
     toolchain = env["TOOLCHAIN"]
     if how.libcs and toolchain.recipe.name not in how.libcs:
         return Missing(f"{recipe.title} is built with {', '.join(how.libcs)}, not with {toolchain.recipe.title}")
+    if how.kernel_headers and (why := headers.missing(env)):
+        return Missing(f"{recipe.title} wants the kernel's headers: {why}")
     version = recipe.default_version
     # Among others, one that cannot be had is left out. Asked for by name, its fetching is what fails.
     if "test" in COMMAND_LINE_TARGETS and name in TESTED_PROGRAMS and not GetOption("clean") and not GetOption("no_exec"):
@@ -82,10 +85,14 @@ def _source(env, name: str) -> Mapping[str, Built] | Missing:
         source = download_node(env, recipe, recipe.release(version))
         if patches:
             source = patched_node(env, recipe, f"{name}-{version}", source, patches)
-        gcc = toolchain.gcc
-        env["CCWORDS"] = shlex.quote(gcc)
+        env["CCWORDS"] = shlex.quote(toolchain.gcc)
+        # The machine's own libc finds the machine's headers anyhow.
+        stamp, env["HEADERS"] = None, ""
+        if how.kernel_headers and toolchain.recipe.host is None:
+            stamp, place = headers.declare(env)
+            env["HEADERS"] = f" --headers {place}"
         made = step(env, list(targets.values()), [source, compiler_node(env), Value(repr(how))],
-                    f"$STEP.program $RECIPE $SOURCE {folder} --cc $CCWORDS $( --jobs $JOBS $)", "archive", "libc")
-        env.Depends(made, toolchain.stamp)
+                    f"$STEP.program $RECIPE $SOURCE {folder} --cc $CCWORDS$HEADERS $( --jobs $JOBS $)", "archive", "libc")
+        env.Depends(made, [toolchain.stamp, *filter(None, [stamp])])
         env.Clean(made, [f"#{folder}", f"#{folder}.log"])
     return {title: Built(node, title) for title, node in targets.items()}

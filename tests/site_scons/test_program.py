@@ -6,7 +6,8 @@ import os
 
 import pytest
 
-from steps import verify
+from steps import headers, verify
+from steps.step import Failure
 
 NATIVE = "engine=native"
 
@@ -88,6 +89,40 @@ def test_a_program_is_fetched_built_and_verified(tree):
 def test_what_is_wrong_is_said(tree, old, new, why):
     publish(tree, (old, new))
     assert why in tree.refused("app=prog", NATIVE, "offline=yes")
+
+
+KERNEL = "#include <linux/version.h>\n#include <asm/types.h>\n__u64 release = LINUX_VERSION_CODE;\n"
+
+
+def test_the_kernels_headers_are_there_for_who_asks(tree):
+    """For a recipe and for an app; and with them comes nothing else of the machine's headers."""
+    digest = tree.cached({"main.c": KERNEL + MAIN, "data.txt": "data\n", "sub/keep": ""}, "prog-2.0")
+    recipe = RECIPE.replace("SHA256", digest)
+    tree.write("toolchain/programs/prog.toml", recipe)
+    tree.app("prog", SCONSCRIPT, {})
+    assert "linux/version.h: No such file" in tree.refused("app=prog", NATIVE, "offline=yes")
+    tree.write("toolchain/programs/prog.toml", recipe.replace("[build]", "[build]\nkernel_headers = true"))
+    printed = tree.built("app=prog", NATIVE, "offline=yes")
+    assert "GATHER" in printed and "verified" in printed
+    places = {path.name for path in (tree.top / "build/headers/x86_64").iterdir()}
+    assert {"linux", "asm", "asm-generic"} <= places <= {".complete", "linux", "asm", "asm-generic", *headers.MORE}
+    plain = 'Import("env")\nenv.App("plain", ["main.c"], kernel_headers=True)\n'
+    tree.app("plain", plain, {"main.c": KERNEL + "int main(int argc, char **argv) { return 0; }\n"})
+    assert "verified" in tree.built("app=plain", NATIVE)
+    tree.built("-c", "app=plain", NATIVE)
+    assert not (tree.top / "build/headers/x86_64").exists()
+
+
+def test_where_a_machine_has_no_kernel_headers_it_is_said_what_to_install(tmp_path):
+    def header(name: str) -> None:
+        (tmp_path / name).parent.mkdir(parents=True)
+        (tmp_path / name).write_text("")
+    for name in ("linux/version.h", "asm-generic/types.h", "x86_64-linux-gnu/asm/types.h"):
+        with pytest.raises(Failure, match="are not installed.*apt-get install linux-libc-dev"):
+            headers.found("x86_64", tmp_path)
+        header(name)
+    assert headers.found("x86_64", tmp_path) == {
+        "linux": tmp_path / "linux", "asm-generic": tmp_path / "asm-generic", "asm": tmp_path / "x86_64-linux-gnu/asm"}
 
 
 def test_a_failing_step_shows_the_end_of_its_output(tree):
