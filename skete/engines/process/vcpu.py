@@ -19,6 +19,9 @@ _REGS = struct.Struct("<18Q")
 _NR_EXIT, _NR_ARCH_PRCTL = 60, 158
 _ARCH_SET_GS, _ARCH_SET_FS = 0x1001, 0x1002
 
+#: the gate makes these without asking: munmap, arch_prctl. See stub.c
+_ITS_OWN = (11, _NR_ARCH_PRCTL)
+
 
 class ProcessVcpu(Vcpu):
     """Stopped while the engine holds a notification of this thread, or a call that it has posted (post.py)."""
@@ -184,12 +187,13 @@ class ProcessVcpu(Vcpu):
         for order in now:
             words = order + (0,) * (7 - len(order))
             _ORDER.pack_into(self.slots, at, *words[:7])
-            handed.append(words)
+            if order[0] not in _ITS_OWN:
+                handed.append(words)
             at += ORDER_SIZE
         handed.reverse()
         self.expected = handed
-        more = self.waiting or handed and self.space.changing is self
-        return len(handed), ((ACTION_MORE, 0, 0) if more else reply)
+        more = self.waiting or now and self.space.changing is self
+        return len(now), ((ACTION_MORE, 0, 0) if more else reply)
 
     def build_frame(self, regs: Regs, fpu: bytes) -> int:
         """Write a signal frame with these registers into the slot; its guest address."""

@@ -115,17 +115,34 @@ def test_a_guest_that_rings_by_itself_gets_no_order_through(bare):
     """It jumps to the doorbell with mmap's number, and later with that of an exit it was never ordered."""
     m = bare(GETPPID + SPIN)
     m.next()
+    assert called_in_the_gate(m, "ring", 9) == (110, 2 ** 64 - 38), "ENOSYS, and nothing mapped"
+
+
+@pytest.mark.parametrize("nr, words, passes", [
+    (11, (0x3_0000_0000, 0x1000), True), (158, (0x1002, 0), True), (158, (0x1001, 0), True),
+    (158, (0x1011, 0), False), (9, (0, 0), False), (10, (TEXT, 0x1000), False), (60, (0, 0), False)])
+def test_what_passes_without_asking_is_what_a_guest_may_do_to_itself(bare, nr, words, passes):
+    """munmap, FS and GS; the rest is a call like any other there."""
+    m = bare(GETPPID + SPIN)
+    m.next()
+    trap = called_in_the_gate(m, "own", nr, words)
+    assert trap == ((110, 0) if passes else (nr, words[0]))
+
+
+def called_in_the_gate(m, name: str, nr: int, words: tuple = ()) -> tuple:
+    """Have the guest call a function of the gate, and getppid with its result; (number, first word) of what traps."""
     with open(m.engine.stub, "rb") as file:
-        ring, = (s["st_value"] for s in ELFFile(file).get_section_by_name(".symtab").iter_symbols() if s.name == "ring")
-    code = ("bf09000000 48be" + STACK.to_bytes(8, "little").hex() + " 48b8" + ring.to_bytes(8, "little").hex()
-            + " ffd0 4889c7" + GETPPID + SPIN)
-    m.code(0x200, code)
+        at, = (s["st_value"] for s in ELFFile(file).get_section_by_name(".symtab").iter_symbols() if s.name == name)
+    start, given = STACK + 0x100, b"".join(word.to_bytes(8, "little") for word in words)
+    m.engine.ram[0x2100:0x2100 + len(given)] = given
+    m.code(0x200, f"bf{nr:02x}000000 48be{start.to_bytes(8, 'little').hex()} 48b8{at.to_bytes(8, 'little').hex()}"
+           + " ffd0 4889c7" + GETPPID + SPIN)
     regs = m.vcpu.regs
     regs.rip = TEXT + 0x200
     m.vcpu.regs = regs
     m.vcpu.resume()
     _, trap = m.next()
-    assert (trap.nr, trap.words[0]) == (110, 2 ** 64 - 38), "ENOSYS, and nothing mapped"
+    return trap.nr, trap.words[0]
 
 
 def test_death_of_the_process_is_reported(bare):
