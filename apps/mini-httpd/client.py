@@ -1,13 +1,19 @@
-"""Ask a web server for files: `python client.py PORT LARGE INDEX`, which it is to serve from its top folder."""
+"""Ask a web server for files: `python client.py PORT LARGE INDEX WRK_LUA`, LARGE and INDEX in its top folder.
+
+Where the machine has wrk, that asks for many at once, too.
+"""
 import email.utils
 import http.client
+import re
+import shutil
+import subprocess
 import sys
 import threading
 import time
 from pathlib import Path
 
-PORT, LARGE, INDEX = int(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3])
-START_S, ANSWER_S = 30, 30
+PORT, LARGE, INDEX, SCRIPT = int(sys.argv[1]), *map(Path, sys.argv[2:])
+START_S, ANSWER_S, WRK_S = 30, 30, 3
 
 
 def ask(path: str, method: str = "GET", **headers: str) -> tuple[http.client.HTTPResponse, bytes]:
@@ -81,4 +87,25 @@ for thread in threads:
     thread.join()
 check("8 clients", wrong, [])
 print("8 clients at once, 10 large files each")
+
+
+def ask_with_wrk() -> None:
+    """Let wrk ask as often as it can, over 16 connections, and look at every answer."""
+    if not shutil.which("wrk"):
+        print("note: wrk is not installed (on Debian: apt-get install wrk): only Python's http.client asked")
+        return
+    for path in (INDEX, LARGE):
+        done = subprocess.run(["wrk", "-t2", "-c16", f"-d{WRK_S}s", f"--timeout={ANSWER_S}s", "-s", SCRIPT,
+                               f"http://127.0.0.1:{PORT}/{path.name}", "--", path],
+                              stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=WRK_S + 2 * ANSWER_S)
+        counted = re.search(r"^counted: ([0-9]+) answers, ([0-9]+) wrong, ([0-9]+) errors$", done.stdout, re.MULTILINE)
+        if done.returncode or not counted:
+            sys.exit(f"failed: wrk ended with status {done.returncode}:\n{done.stdout}{done.stderr}")
+        answers, *bad = map(int, counted.groups())
+        check(f"wrk asking for {path.name}: wrong answers and errors", bad, [0, 0])
+        check(f"wrk asking for {path.name}: was it answered", answers > 0, True)
+        print(f"note: wrk asked for {path.name} {answers} times in {WRK_S} s over 16 connections, all answered right")
+
+
+ask_with_wrk()
 print("all passed")
