@@ -14,7 +14,10 @@ from skete.kernel.files.description import Description
 from skete.kernel.files.pseudo import Stat
 from skete.kernel.files.ram import Content
 
-__all__ = ["RamFile", "RamInode", "ram_statfs"]
+__all__ = ["INODES", "RamFile", "RamInode", "ram_statfs"]
+
+#: files, directories and links of one mount: even an empty one takes a kilobyte of the monitor's memory
+INODES = 1 << 18
 
 #: st_dev of everything here
 DEVICE = 0x1d
@@ -100,12 +103,12 @@ class RamInode:
                 self.fifo = -1
 
 
-def ram_statfs(store, quota, readonly: bool = False) -> tuple:
-    """The fields of abi.stat.STATFS."""
+def ram_statfs(store, quota, readonly: bool = False, inodes: int = 0) -> tuple:
+    """The fields of abi.stat.STATFS. inodes: how many there are"""
     limit = quota.limit if quota is not None and quota.limit is not None else store.limit if store is not None else 0
     used = quota.used if quota is not None and quota.limit is not None else store.used if store is not None else 0
     free = max(0, limit - used) >> 12
-    return (TMPFS_MAGIC, PAGE, limit >> 12, free, free, 1 << 20, 1 << 20, 0, 255, PAGE,
+    return (TMPFS_MAGIC, PAGE, limit >> 12, free, free, INODES, INODES - inodes, 0, 255, PAGE,
             ST_VALID | (ST_RDONLY if readonly else 0))
 
 
@@ -205,7 +208,8 @@ class RamFile(Description):
         return self.inode.stat()
 
     def statfs(self) -> tuple:
-        return ram_statfs(self.inode.content.store, self.inode.content.quota, self.readonly)
+        return ram_statfs(self.inode.content.store, self.inode.content.quota, self.readonly,
+                          self.mount.inodes if self.mount is not None else 0)
 
     def ioctl(self, task, request: int, arg: int) -> int:
         if request == FIONREAD:

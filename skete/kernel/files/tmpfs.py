@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import os
-from errno import EACCES, EEXIST, EINVAL, EISDIR, ELOOP, ENOENT, ENOTDIR, ENOTEMPTY, EROFS, EXDEV
+from errno import EACCES, EEXIST, EINVAL, EISDIR, ELOOP, ENOENT, ENOSPC, ENOTDIR, ENOTEMPTY, EROFS, EXDEV
 
 from skete.abi.fcntl import O_ACCMODE, O_CREAT, O_DIRECTORY, O_NONBLOCK, O_PATH, O_TMPFILE_BIT, O_TRUNC, \
     RENAME_EXCHANGE, RENAME_NOREPLACE
@@ -12,7 +12,7 @@ from skete.kernel.files.mounts import Mount
 from skete.kernel.files.node import Directory
 from skete.kernel.files.pseudo import PseudoPath
 from skete.kernel.files.ram import Content, Quota, store_of
-from skete.kernel.files.ramfile import RamFile, RamInode, ram_statfs
+from skete.kernel.files.ramfile import INODES, RamFile, RamInode, ram_statfs
 from skete.kernel.files.stream import Stream
 
 __all__ = ["Tmpfs"]
@@ -21,12 +21,15 @@ _TYPES = {S_IFREG: DT_REG, S_IFDIR: DT_DIR, S_IFLNK: DT_LNK, S_IFIFO: DT_FIFO}
 
 
 class Tmpfs(Mount):
-    """guest: where;  size: of all its files, in bytes, or None for the machine's memory;  mode: of its root"""
+    """guest: where;  size: of all its files, in bytes, or None for the machine's memory;  mode: of its root
+
+    inodes: how many have a name
+    """
 
     def __init__(self, guest, size: int | None = None, mode: int = 0o1777):
         super().__init__(b"", guest)
         self.quota, self.mode = Quota(size), mode
-        self.inodes = 1
+        self.inodes, self._number = 0, 1
 
     def attach(self, namespace, path: tuple) -> None:
         self.namespace, self.path, self._name = namespace, path, b"."
@@ -36,8 +39,8 @@ class Tmpfs(Mount):
 
     def number(self) -> int:
         """A new inode number."""
-        self.inodes += 1
-        return self.inodes
+        self._number += 1
+        return self._number
 
 
 class RamDirectory(Directory):
@@ -84,7 +87,8 @@ class RamDirectory(Directory):
         return self.find(name).mode >> 6 & mode == mode
 
     def statfs(self) -> tuple:
-        return ram_statfs(self.mount.namespace.task.kernel.store, self.mount.quota, self.mount.readonly)
+        return ram_statfs(self.mount.namespace.task.kernel.store, self.mount.quota, self.mount.readonly,
+                          self.mount.inodes)
 
     def entries(self):
         for name, inode in list(self.inode.children.items()):
@@ -103,7 +107,7 @@ class RamDirectory(Directory):
             return RamFile(inode, flags, b"/" + b"/".join(path) + b"/#%d (deleted)" % inode.ino, self.mount)
         if st is None:
             inode = self._regular(mode, task.fs.umask)
-            self._add(name, inode)
+            self._make(name, inode)
             return RamFile(inode, flags, b"/" + b"/".join(path), self.mount)
         inode = self.find(name)
         if flags & O_PATH:
@@ -151,6 +155,13 @@ class RamDirectory(Directory):
         if self.inode.mode & 0o300 != 0o300:
             raise OSError(EACCES, "the directory's mode")
 
+    def _make(self, name: bytes, inode: RamInode) -> None:
+        """Give something new its first name. ENOSPC"""
+        if self.mount.inodes >= INODES:
+            raise OSError(ENOSPC, f"{INODES} inodes")
+        self._add(name, inode)
+        self.mount.inodes += 1
+
     def _add(self, name: bytes, inode: RamInode) -> None:
         self._changes()
         if name in self.inode.children:
@@ -172,18 +183,18 @@ class RamDirectory(Directory):
         return inode
 
     def mkdir(self, name: bytes, mode: int, umask: int) -> None:
-        self._add(name, RamInode(self.mount.number(), S_IFDIR | mode & 0o1777 & ~umask, self._owner()))
+        self._make(name, RamInode(self.mount.number(), S_IFDIR | mode & 0o1777 & ~umask, self._owner()))
 
     def mkfifo(self, name: bytes, mode: int, umask: int) -> None:
-        self._add(name, RamInode(self.mount.number(), S_IFIFO | mode & 0o7777 & ~umask, self._owner()))
+        self._make(name, RamInode(self.mount.number(), S_IFIFO | mode & 0o7777 & ~umask, self._owner()))
 
     def mkfile(self, name: bytes, mode: int, umask: int) -> None:
-        self._add(name, self._regular(mode, umask))
+        self._make(name, self._regular(mode, umask))
 
     def symlink(self, text: bytes, name: bytes) -> None:
         inode = RamInode(self.mount.number(), S_IFLNK | 0o777, self._owner())
         inode.text = text
-        self._add(name, inode)
+        self._make(name, inode)
 
     def link(self, name: bytes, other: Directory, new: bytes) -> None:
         if other.mount is not self.mount:
@@ -199,6 +210,8 @@ class RamDirectory(Directory):
         inode = self._take(name)
         inode.nlink -= 1
         inode.changed(False)
+        if not inode.nlink:
+            self.mount.inodes -= 1
         inode.gone()
 
     def rmdir(self, name: bytes) -> None:
@@ -208,6 +221,7 @@ class RamDirectory(Directory):
         if inode.children:
             raise OSError(ENOTEMPTY, "not empty")
         self._take(name).nlink = 0
+        self.mount.inodes -= 1
 
     def rename(self, name: bytes, other: Directory, new: bytes, flags: int) -> None:
         if other.mount is not self.mount:

@@ -136,3 +136,18 @@ def test_a_change_of_a_file_takes_its_set_id_bits_off(descriptors):
         guest.write(fd, b"x")
         assert guest.stat("/tmp/file").mode & 0o7777 == after
     guest.close()
+
+
+def test_as_many_inodes_as_there_may_be(monkeypatch):
+    from skete.kernel.files import tmpfs
+    monkeypatch.setattr(tmpfs, "INODES", 3)
+    guest = Mounted(Mount.parse_tmpfs("/tmp"))
+    call = guest.raw
+    assert call("mkdir", "/tmp/d", 0o755) == call("symlink", "text", "/tmp/l") == call("mknod", "/tmp/d/f", 0o644, 0) == 0
+    assert call("mkdir", "/tmp/e", 0o755) == call("symlink", "text", "/tmp/m") == -ENOSPC
+    assert call("open", "/tmp/g", os.O_CREAT | os.O_WRONLY, 0o644) == -ENOSPC
+    assert call("link", "/tmp/d/f", "/tmp/f") == call("rename", "/tmp/f", "/tmp/g") == call("unlink", "/tmp/g") == 0
+    assert call("mkdir", "/tmp/e", 0o755) == -ENOSPC, "it has another name"
+    assert call("rename", "/tmp/l", "/tmp/d/f") == call("mkdir", "/tmp/e", 0o755) == 0, "one was replaced"
+    assert call("rmdir", "/tmp/e") == call("mkdir", "/tmp/e", 0o755) == 0
+    guest.close()
