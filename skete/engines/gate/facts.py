@@ -14,7 +14,7 @@ from skete.engines.gate.layout import (
     FACT_TABLE_END, FACT_TABLE_ENTRIES, FACT_TABLE_SHIFT, FACT_THREADS, FACT_TIMESPEC, FACT_VALUE, FACT_VALUES,
     FACTS_BASE, GATE_BASE)
 
-__all__ = ["Facts"]
+__all__ = ["Facts", "host_reads_fs"]
 
 #: what a space that is gone is told goes here
 _NOWHERE = [0] * (FACT_END // 8)
@@ -22,26 +22,25 @@ _FORMS = ("timespec", "timeval", "seconds")
 _MISSED, _NUMBERS, _TOLD = (at // 8 for at in (FACT_MISSED, FACT_CLOCK_NUMBERS, FACT_CLOCK_COUNTS))
 
 
-def _fsgsbase() -> bool:
-    """Whether programs may execute rdfsbase: HWCAP2_FSGSBASE in AT_HWCAP2, Linux 5.9."""
+def host_reads_fs() -> bool:
+    """Whether the host's programs may execute rdfsbase: HWCAP2_FSGSBASE in AT_HWCAP2, Linux 5.9."""
     with open("/proc/self/auxv", "rb") as file:
         words = file.read()
     return any(kind == 26 and value & 2 for kind, value in iter_unpack("<QQ", words))
-
 
 
 class Facts(Contract):
     """Every change is one aligned store of 8 bytes, so a thread that is in the gate sees the old or the new.
 
     Wanted of an engine: ``clocks``, None at first; ``begin_clocks()``: :func:`skete.engines.gate.clocks.begin`.
-    show: makes the page of clocks seen in the space, soon."""
-    __slots__ = ("engine", "words", "clocked", "_table", "_descriptor", "_show")
+    show: makes the page of clocks seen in the space, soon;  reads_fs(): whether the guest may execute rdfsbase"""
+    __slots__ = ("engine", "words", "clocked", "_table", "_descriptor", "_show", "_reads_fs")
     gate = GATE_BASE
     numbers = FACT_NUMBERS
 
-    def __init__(self, engine, memory, show):
+    def __init__(self, engine, memory, show, reads_fs=host_reads_fs):
         self.engine = engine
-        self._show = show
+        self._show, self._reads_fs = show, reads_fs
         self.clocked = False            # it has asked for the time, and sees the page of clocks if there is one
         self.words = memory[:FACT_END].cast("Q")
         self._table = memory[FACT_TABLE:FACT_TABLE_END].cast("Q") if len(memory) >= FACT_TABLE_END else None
@@ -107,7 +106,7 @@ class Facts(Contract):
 
     def many(self, told_apart: bool) -> bool:
         self.words[FACT_MANY // 8] = 1
-        known = told_apart and self._table is not None and _fsgsbase()
+        known = told_apart and self._table is not None and self._reads_fs()
         if known:
             self.words[FACT_THREADS // 8] = FACTS_BASE + FACT_TABLE
         return known

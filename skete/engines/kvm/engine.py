@@ -16,7 +16,7 @@ from skete.engines.kvm.processor import Processor
 from skete.engines.kvm.runner import Runner
 from skete.engines.kvm.space import KvmSpace
 from skete.engines.kvm.tables import SharedTables
-from skete.engines.kvm.trial import choose
+from skete.engines.kvm.trial import choose, reads_fs
 
 __all__ = ["KvmEngine"]
 
@@ -45,6 +45,7 @@ class KvmEngine(Engine):
         self._used_ns = 0               # of threads that have ended
         self.recent = deque(maxlen=8)   # (vcpu, Syscall), for last words
         self._open_port = self._by_frame = False
+        self._reads_fs = None           # whether programs can execute rdfsbase; None: not tried yet
         try:
             self.memory = Memory(self.device)
             self.ram, self.copy = self.memory.ram, self.memory.copy
@@ -176,6 +177,11 @@ class KvmEngine(Engine):
         self._processors.append(processor)
         return processor
 
+    def reads_fs(self) -> bool:
+        if self._reads_fs is None:
+            self._reads_fs = reads_fs(self)
+        return self._reads_fs
+
     def give_back(self, processor) -> None:
         self._idle.append(processor)
 
@@ -194,7 +200,7 @@ class KvmEngine(Engine):
         used_ns = vcpu.cpu_ns()
         self._used_ns += used_ns
         vcpu.space.used_ns += used_ns
-        vcpu.space.vcpus.remove(vcpu)
+        vcpu.space.left(vcpu)
         vcpu.running = False
         self.give_back(vcpu.processor)
         self.threads -= 1

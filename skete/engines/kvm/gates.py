@@ -6,13 +6,18 @@ import errno
 from skete.engine import EngineError
 from skete.engines.gate import code
 from skete.engines.gate.facts import Facts
-from skete.engines.gate.layout import CLOCKS_BASE, FACT_END, FACTS_BASE, GATE_BASE, PARTS, SLOT_CALL, SLOTS_BASE
+from skete.engines.gate.layout import (
+    CLOCKS_BASE, FACT_TABLE_END, FACTS_BASE, GATE_BASE, PARTS, SLOT_CALL, SLOT_SIZE, SLOTS_BASE)
 from skete.engines.kvm import layout
 from skete.engines.kvm.tables import flags
 
 __all__ = ["Gates"]
 
-_SLOT_PAGE = SLOT_CALL & -4096
+_PAGE = 4096
+#: the only page of a slot that there is
+_SLOT_PAGE = SLOT_CALL & -_PAGE
+
+assert _PAGE + FACT_TABLE_END == layout.GATE_SIZE
 
 
 class Gates:
@@ -20,7 +25,8 @@ class Gates:
 
     def __init__(self, memory):
         self.memory = memory
-        self._free = list(range(layout.PAGES_AT - layout.GATE_SIZE, layout.GATES_AT, -layout.GATE_SIZE))
+        self._free = list(range(layout.SLOTS_AT - layout.GATE_SIZE, layout.GATES_AT, -layout.GATE_SIZE))
+        self._pages = list(range(layout.PAGES_AT - _PAGE, layout.SLOTS_AT - 1, -_PAGE))
         try:
             page, self.parts = code.gate()
         except EngineError:
@@ -29,26 +35,24 @@ class Gates:
         self.there = True
         memory.own[layout.GATE_AT:layout.GATE_AT + len(page)] = page
 
-    def take(self) -> int:
-        """Guest-physical address of zeroed memory for a new space. OSError(EAGAIN)"""
+    def show(self, engine, tables) -> Gate:
+        """Show it in a new space. OSError(EAGAIN)"""
         if not self._free:
             raise OSError(errno.EAGAIN, "too many processes")
-        return self._free.pop()
+        return Gate(self, engine, tables, self._free.pop())
 
-    def give(self, at: int) -> None:
+    def page(self) -> int:
+        """Guest-physical address of a zeroed page for a slot. OSError(EAGAIN)"""
+        if not self._pages:
+            raise OSError(errno.EAGAIN, "too many threads")
+        return self._pages.pop()
+
+    def give(self, at: int, pages: list) -> None:
         self.memory.discard(at, layout.GATE_SIZE)
         self._free.append(at)
-
-    def show(self, engine, tables, at: int) -> Facts | None:
-        """Show it in a space, whose facts are the answer; None where there is none."""
-        if not self.there:
-            return None
-        for start, size, physical, prot in ((GATE_BASE, 4096, layout.GATE_AT, 5),
-                                            (SLOTS_BASE + _SLOT_PAGE, 4096, at, 3),
-                                            (FACTS_BASE, FACT_END, at + 4096, 3),
-                                            (CLOCKS_BASE, 4096, layout.CLOCKS_AT, 1)):
-            tables.fill(start, start + size, physical, flags(prot))
-        return Facts(engine, self.memory.own[at + 4096:at + layout.GATE_SIZE], lambda: None)
+        for page in pages:
+            self.memory.discard(page, _PAGE)
+        self._pages += pages
 
     def begin_clocks(self, seen: tuple):
         """See skete.engines.gate.clocks.begin."""
@@ -57,6 +61,39 @@ class Gates:
         return begin(bytes(own[layout.GATE_AT:layout.GATE_AT + 4096]), self.parts,
                      own[layout.CLOCKS_AT:layout.CLOCKS_AT + 4096].cast("Q"), seen)
 
-    def slot(self, at: int) -> int:
-        """Where the slot begins, of which it has one page: an index of words in memory.own64."""
-        return (at - _SLOT_PAGE) // 8
+
+class Gate:
+    """The memory of one space. facts: None where there is no gate"""
+
+    def __init__(self, gates: Gates, engine, tables, at: int):
+        self._gates, self._tables, self._at = gates, tables, at
+        self._slots, self._free = [at], [0]     # guest-physical, of each; numbers
+        self.facts = None
+        if not gates.there:
+            return
+        for start, length, physical, prot in ((GATE_BASE, _PAGE, layout.GATE_AT, 5), (SLOTS_BASE + _SLOT_PAGE, _PAGE, at, 3),
+                                              (FACTS_BASE, FACT_TABLE_END, at + _PAGE, 3),
+                                              (CLOCKS_BASE, _PAGE, layout.CLOCKS_AT, 1)):
+            tables.fill(start, start + length, physical, flags(prot))
+        self.facts = Facts(engine, gates.memory.own[at + _PAGE:at + layout.GATE_SIZE], lambda: None, engine.reads_fs)
+
+    def slot(self) -> tuple:
+        """One that no thread has: (number, index of words in memory.own64, guest address). OSError(EAGAIN)"""
+        if not self._free:
+            page, number = self._gates.page(), len(self._slots)
+            self._slots.append(page)
+            self._free.append(number)
+            start = SLOTS_BASE + number * SLOT_SIZE + _SLOT_PAGE
+            self._tables.fill(start, start + _PAGE, page, flags(3))
+        number = self._free.pop()
+        return number, (self._slots[number] - _SLOT_PAGE) // 8, SLOTS_BASE + number * SLOT_SIZE
+
+    def leave(self, number: int) -> None:
+        """The thread that had this slot has ended."""
+        self._free.append(number)
+
+    def close(self) -> None:
+        """The space is gone."""
+        if self.facts is not None:
+            self.facts.close()
+        self._gates.give(self._at, self._slots[1:])

@@ -37,12 +37,14 @@ PROCESSOR_SIZE = 0x400              # of one's piece of PROCESSORS
 IDT = TABLES + 0x800
 
 #: where they are, guest-physical; page tables begin at PAGES_AT. GATE_AT has the code of the gate (engines/gate), GATES_AT
-#: for each space GATE_SIZE bytes: the page of a slot that SLOT_CALL is in, then the facts
-STUB_AT, TABLES_AT, GATE_AT, PROCESSORS_AT, GATES_AT, PAGES_AT = 0x1000, 0x2000, 0x4000, 0x10_0000, 0x20_0000, 0x200_0000
+#: for each space GATE_SIZE bytes: the page of its first slot that SLOT_CALL is in, then the facts and the table of threads;
+#: SLOTS_AT the same page of further slots
+STUB_AT, TABLES_AT, GATE_AT, PROCESSORS_AT, GATES_AT = 0x1000, 0x2000, 0x4000, 0x10_0000, 0x20_0000
+SLOTS_AT, PAGES_AT = 0x200_0000, 0x280_0000
 #: the gate's page of clocks
 CLOCKS_AT = GATE_AT + 0x1000
 
-GATE_SIZE = 0x5000
+GATE_SIZE = 0x9000
 
 VECTORS = 32
 PORT_SYSCALL = 32

@@ -33,13 +33,17 @@ class KvmSpace(AddressSpace):
     def __init__(self, engine):
         self.engine = engine
         self.tables = tables.PageTables(engine.shared)
+        try:
+            self.gate = engine.gates.show(engine, self.tables)
+        except OSError:
+            self.tables.close()
+            raise
+        self.facts = self.gate.facts
         self.regions = Regions()
         self.vcpus = []
         self.orders = []            # (frame, end): what is to be forgotten
         self.used_ns = 0            # processor time of threads that have ended
         self.dead = False
-        self.gate_at = engine.gates.take()
-        self.facts = engine.gates.show(engine, self.tables, self.gate_at)
 
     # ---- mapping ----
 
@@ -164,13 +168,25 @@ class KvmSpace(AddressSpace):
         processor = engine.processor()
         if processor is None:
             raise OSError(errno.EAGAIN, f"KVM has {engine.limit} virtual processors here")
-        vcpu = KvmVcpu(engine, self, processor)
+        try:
+            slot = self.gate.slot()
+        except OSError:
+            engine.give_back(processor)
+            raise
+        vcpu = KvmVcpu(engine, self, processor, slot)
         processor.begin(regs, self.tables.cr3, fs_base, parent and parent.processor)
         self.vcpus.append(vcpu)
         if self.facts is not None:
             self.facts.thread(vcpu, len(self.vcpus) == 1)
+            vcpu.known_by(fs_base)
         engine.threads += 1
         return vcpu
+
+    def left(self, vcpu: KvmVcpu) -> None:
+        """A thread has ended."""
+        vcpu.known_by(0)
+        self.vcpus.remove(vcpu)
+        self.gate.leave(vcpu.slot)
 
     def cpu_ns(self) -> int:
         """Processor time of all its threads, in ns."""
@@ -181,6 +197,4 @@ class KvmSpace(AddressSpace):
             self.dead = True
             self.engine.stop(self)
             self.tables.close()
-            if self.facts is not None:
-                self.facts.close()
-            self.engine.gates.give(self.gate_at)
+            self.gate.close()

@@ -1,8 +1,9 @@
 """What differs between one KVM and another is tried, not guessed from its name; and so is that it works at all.
 
 Whether ``syscall`` enters ring 0 (a software-backed KVM may stay in ring 3), which of the two ways back to ring 3
-(processor.py) is faster, what programs read from the time stamp counter, which may be ours or not, and what it costs
-that a processor goes from one host thread to another (runner.py).
+(processor.py) is faster, what programs read from the time stamp counter, which may be ours or not; and where there are
+threads, what it costs that a processor goes from one host thread to another (runner.py), and whether rdfsbase tells them
+apart.
 """
 from __future__ import annotations
 
@@ -13,11 +14,13 @@ from skete.engine import EngineError, Regs
 from skete.engines.kvm import tables
 from skete.engines.kvm.layout import PAGES_AT, STUB_AT
 
-__all__ = ["choose", "moving_ns"]
+__all__ = ["choose", "moving_ns", "reads_fs"]
 
 _TEXT = 0x40_0000
 _PAGE = STUB_AT + 0x2000        # a page of the engine's own that nothing else uses
 _LOOP = b"\x0f\x31\x0f\x05\xeb\xfa"      # rdtsc; syscall; jmp back
+_READ_FS = bytes.fromhex("f3480faec0 0f05")     # rdfsbase %rax; syscall
+_FS_BASE = 0x7f12_3456_7000
 _TURNS = 5
 _FASTER = 0.9                   # what counts as faster
 
@@ -68,6 +71,24 @@ def _best(processor, cr3: int, by_frame: bool) -> tuple:
         if turn and (best is None or taken < best):
             best = taken
     return best, ""
+
+
+def reads_fs(engine) -> bool:
+    """Whether rdfsbase tells programs their FS base. CPUID is not asked: a software-backed KVM may not have it there and
+    leave it to them all the same."""
+    processor = engine.processor()
+    if processor is None:
+        return False
+    engine.memory.own[_PAGE:_PAGE + len(_READ_FS)] = _READ_FS
+    space = tables.PageTables(engine.shared)
+    space.fill(_TEXT, _TEXT + 4096, _PAGE, tables.flags(5))
+    try:
+        processor.begin(Regs(rip=_TEXT, rsp=_TEXT, eflags=0x202), space.cr3, _FS_BASE, None)
+        processor.prepare(None)
+        return not processor.enter_once() and processor.get_regs().rax == _FS_BASE
+    finally:
+        engine.give_back(processor)
+        space.close()
 
 
 def moving_ns(processor) -> int:

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from skete.engine import Regs, Vcpu
-from skete.engines.gate.layout import SLOT_CALL, SLOT_CALL_NR, SLOTS_BASE
+from skete.engines.gate.layout import SLOT_CALL, SLOT_CALL_NR
 from skete.engines.kvm import fpu
 
 __all__ = ["KvmVcpu"]
@@ -15,7 +15,7 @@ class KvmVcpu(Vcpu):
     posted, stopped, words, at, memory, given_at, calls: see engines/gate/post.py. While ``posted``, its processor may be
     running in the gate, and its registers cannot be had: ``settle`` has it make the call again."""
 
-    def __init__(self, engine, space, processor):
+    def __init__(self, engine, space, processor, slot: tuple):
         self.engine, self.space, self.processor = engine, space, processor
         self.running = self.kicked = self.ended = False
         self.used_ns = self._shown_ns = 0
@@ -23,7 +23,8 @@ class KvmVcpu(Vcpu):
         self.retried = None
         self.orders = []        # threads that start with our next resume
         self.posted, self.stopped = False, True
-        self.words, self.at, self.address = engine.memory.own64, engine.gates.slot(space.gate_at), SLOTS_BASE
+        self.slot, self.at, self.address = slot         # see gates.py
+        self.words, self._base = engine.memory.own64, 0
         self.memory, self.given_at = engine.memory.own, 8 * self.at + SLOT_CALL_NR + 8
         self.calls = self.words[self.at + SLOT_CALL // 8]
 
@@ -58,6 +59,13 @@ class KvmVcpu(Vcpu):
     def fs_base(self, address: int) -> None:
         self.settle()
         self.processor.set_base(False, address)
+        self.known_by(address)
+
+    def known_by(self, address: int) -> None:
+        """The gate tells this thread from others by this FS base; 0: not at all."""
+        if self.space.facts is not None:
+            self.space.facts.base(self, self._base, address)
+            self._base = address
 
     @property
     def gs_base(self) -> int:
