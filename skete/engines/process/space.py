@@ -14,11 +14,12 @@ from skete.engines.process import spawn
 from skete.engines.process.family import Family
 from skete.engines.process.fork import fork
 from skete.engines.process.layout import FD_CHANNEL, FD_RAM, SLOT_BIRTH, SLOT_TID, TASK_SIZE
+from skete.engines.process.orders import MMAP, MPROTECT, MUNMAP
 from skete.engines.process.vcpu import ProcessVcpu
 
 __all__ = ["ProcessSpace"]
 
-_NR_CLOSE, _NR_MMAP, _NR_MPROTECT, _NR_MUNMAP, _NR_CLONE = 3, 9, 10, 11, 56
+_NR_CLOSE, _NR_CLONE = 3, 56
 
 _MAP_FLAGS = 0x01 | 0x10 | 0x4000       # MAP_SHARED | MAP_FIXED | MAP_NORESERVE
 
@@ -65,16 +66,16 @@ class ProcessSpace(AddressSpace):
     # ---- mapping ----
 
     def map(self, start: int, length: int, prot: int, frame: int) -> None:
-        self.orders.append((_NR_MMAP, start, length, prot, _MAP_FLAGS, FD_RAM, frame))
+        self.orders.append((MMAP, start, length, prot, _MAP_FLAGS, FD_RAM, frame))
 
     def unmap(self, start: int, length: int) -> None:
-        self.orders.append((_NR_MUNMAP, start, length))
+        self.orders.append((MUNMAP, start, length))
 
     def protect(self, start: int, length: int, prot: int) -> None:
-        self.orders.append((_NR_MPROTECT, start, length, prot))
+        self.orders.append((MPROTECT, start, length, prot))
 
     def _show_clocks(self) -> None:
-        self.orders.append((_NR_MMAP, CLOCKS_BASE, 4096, 1, _MAP_FLAGS, FD_RAM, self.engine.clocks_at))
+        self.orders.append((MMAP, CLOCKS_BASE, 4096, 1, _MAP_FLAGS, FD_RAM, self.engine.clocks_at))
 
     # ---- threads ----
 

@@ -9,6 +9,7 @@ from skete.engines.gate.layout import SLOT_CALL, SLOT_CALL_NR, SLOT_SIZE, SLOTS_
 from skete.engines.process.layout import (
     ACTION_FRAME, ACTION_KEEP, ACTION_MORE, ACTION_RESULT, MAX_ORDERS, ORDER_SIZE, SLOT_ACTION, SLOT_BUILT_FRAME,
     SLOT_ORDER_LIST, SLOT_STACK, SLOT_TID)
+from skete.engines.process.orders import MUNMAP, merged
 
 __all__ = ["ProcessVcpu"]
 
@@ -20,7 +21,7 @@ _NR_EXIT, _NR_ARCH_PRCTL = 60, 158
 _ARCH_SET_GS, _ARCH_SET_FS = 0x1001, 0x1002
 
 #: the gate makes these without asking: munmap, arch_prctl. See stub.c
-_ITS_OWN = (11, _NR_ARCH_PRCTL)
+_ITS_OWN = (MUNMAP, _NR_ARCH_PRCTL)
 
 
 class ProcessVcpu(Vcpu):
@@ -141,7 +142,7 @@ class ProcessVcpu(Vcpu):
                 return self.post.answer(self, result)
             self.post.trap(self)
         if self.orders or changes:
-            self.waiting = changes + self.orders
+            self.waiting = (merged(changes) if len(changes) > 1 else changes) + self.orders
             self.space.orders = []
             self.orders = []
         if result is not None:
