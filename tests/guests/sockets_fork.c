@@ -70,25 +70,29 @@ static void passing(void)
 
 static void watching(void)
 {
-	int ends[2], ep = epoll_create1(0);
+	int ends[2], seen[2], ep = epoll_create1(0);
 	struct epoll_event event = { EPOLLIN, { .u64 = 3 } };
 	struct signalfd_siginfo info;
 	sigset_t set;
+	char c = 's';
 	EQ(pipe(ends), 0);
+	EQ(pipe(seen), 0);
 	EQ(epoll_ctl(ep, EPOLL_CTL_ADD, ends[0], &event), 0);
 	pid_t pid = fork();
 	if (!pid) {
 		nanosleep(&(struct timespec){ 0, 50 * MS }, 0);
 		EQ(write(ends[1], "q", 1), 1);
-		nanosleep(&(struct timespec){ 0, 50 * MS }, 0);
-		_exit(0);
+		_exit(read(seen[0], &c, 1) != 1);	/* with it goes what is watched */
 	}
 	close(ends[0]);		/* still open there, so still watched */
 	EQ(epoll_wait(ep, &event, 1, 5000), 1);
 	EQ(event.data.u64, 3);
+	EQ(write(seen[1], &c, 1), 1);
 	EQ(ended(pid), 0);
 	EQ(epoll_wait(ep, &event, 1, 0), 0);
 	close(ends[1]);
+	close(seen[0]);
+	close(seen[1]);
 	section("watching a child's descriptor");
 
 	sigemptyset(&set);
