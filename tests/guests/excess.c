@@ -3,6 +3,7 @@
 #include "check.h"
 #include <fcntl.h>
 #include <pthread.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -188,8 +189,41 @@ static void passing(void)
 	section("passing");
 }
 
+static void *nothing(void *argument) { return argument; }
+
+/* Processes and threads that begin when the numbers up to 1023 are taken, as those of select(2) are. */
+static void descriptors(void)
+{
+	int status = -1;
+	pid_t pid = fork();
+	if (pid == 0) {
+		pthread_t thread;
+		for (int i = 0; i < 1010; i++)
+			if (eventfd(0, 0) < 0)
+				_exit(1);
+		pid = fork();
+		if (pid == 0) {
+			pid = fork();
+			if (pid == 0)
+				_exit(3);
+			EQ(waitpid(pid, &status, 0), pid);
+			EQ(WEXITSTATUS(status), 3);
+			EQ(pthread_create(&thread, 0, nothing, 0), 0);
+			pthread_join(thread, 0);
+			exit(failures_ ? 2 : 4);
+		}
+		EQ(waitpid(pid, &status, 0), pid);
+		EQ(WEXITSTATUS(status), 4);
+		exit(failures_ ? 2 : 5);
+	}
+	EQ(waitpid(pid, &status, 0), pid);
+	EQ(WEXITSTATUS(status), 5);
+	section("descriptors");
+}
+
 int main(void)
 {
+	descriptors();
 	passing();
 	holes();
 	frames();

@@ -297,9 +297,12 @@ class ProcessEngine(Engine):
         """Take what the threads of a space report until ``done()``; whether it came to that in time, with the process
         alive. Nothing is served meanwhile: what comes is kept for :meth:`wait`."""
         deadline = time.monotonic() + SOON_S
+        look = select.poll()        # not select(2): a pidfd may have any number
+        look.register(space.family.listener, select.POLLIN)
+        look.register(space.pidfd, select.POLLIN)
         while not done():
-            ready = select.select((space.family.listener, space.pidfd), (), (), max(0, deadline - time.monotonic()))[0]
-            if not ready or space.pidfd in ready:
+            ready = look.poll(max(0, deadline - time.monotonic()) * 1000)
+            if not ready or any(fd == space.pidfd for fd, _ in ready):
                 return False
             event = self._receive(space.family)
             if event is not None:

@@ -32,8 +32,11 @@ def inotify_init1(task, flags: int) -> int:
         raise OSError(EINVAL, f"flags {flags:#x}")
     task.files.room()
     from skete.kernel.files import hostcall
-    file = Inotify(hostcall.inotify_init(), O_RDONLY | flags & O_NONBLOCK, b"anon_inode:inotify")
-    return task.files.install(file, 0, bool(flags & O_CLOEXEC))
+    file = Inotify(hostcall.inotify_init(), O_RDONLY | flags & O_NONBLOCK, b"anon_inode:inotify").hold()
+    try:
+        return task.files.install(file, 0, bool(flags & O_CLOEXEC))
+    finally:
+        file.drop()
 
 
 def inotify_add_watch(task, fd: int, path: bytes, mask: int) -> int:

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import os
-from errno import EBADF, EMFILE
+from errno import EBADF, EMFILE, ENFILE
 
 __all__ = ["DEFAULT_LIMIT", "FdTable", "host_limit"]
 
@@ -26,18 +26,25 @@ def host_limit() -> int:
     return max(16, min(DEFAULT_LIMIT, (mine - _RESERVE) // 2))
 
 
+def _highest() -> int:
+    """The host hands out the lowest number that is free: one as high as this means that few are left."""
+    mine = os.sysconf("SC_OPEN_MAX")
+    return mine - _RESERVE if mine > 2 * _RESERVE else 1 << 31
+
+
 class FdTable:
     """fd -> Description, with the close-on-exec flags.
 
     limit: RLIMIT_NOFILE's soft value: one more than the highest number that can be given out. ``ceiling`` is what
     the host leaves us: a raised limit stays below it.
     """
-    __slots__ = ("slots", "cloexec", "ceiling", "refs", "locks", "facts", "_limit", "_free")
+    __slots__ = ("slots", "cloexec", "ceiling", "refs", "locks", "facts", "_limit", "_free", "_last")
 
     def __init__(self, limit: int | None = None):
         self.slots: list = []           # None where closed
         self.cloexec: set = set()
         self.ceiling = host_limit()
+        self._last = _highest()         # host descriptors from here on are the monitor's, whatever all processes have
         self.refs = 1                   # processes that share it (CLONE_FILES)
         self.locks = None               # the machine's record locks, once this has some
         self.facts = None               # what the engine's gate knows of its descriptors: skete.kernel.answers
@@ -61,13 +68,15 @@ class FdTable:
         raise OSError(EBADF, f"descriptor {fd}")
 
     def install(self, description, lowest: int = 0, cloexec: bool = False) -> int:
-        """Give a description the lowest free number from ``lowest`` on. EMFILE; then the caller still owns it."""
+        """Give a description the lowest free number from ``lowest`` on. EMFILE ENFILE; then the caller still owns it."""
         fd = max(lowest, self._free)
         slots = self.slots
         while fd < len(slots) and slots[fd] is not None:
             fd += 1
         if fd >= min(self._limit, self.ceiling):
             raise OSError(EMFILE, f"limit {self._limit}")
+        if description.host_fd >= self._last:
+            raise OSError(ENFILE, "the host's descriptors are used up")
         if lowest <= self._free:
             self._free = fd + 1
         self._put(fd, description, cloexec)

@@ -1,6 +1,6 @@
 """Descriptors: the lowest free number, sharing by dup, flags, limits."""
 import os
-from errno import EBADF, EFAULT, EINVAL, EMFILE, ENOENT
+from errno import EBADF, EFAULT, EINVAL, EMFILE, ENFILE, ENOENT
 
 import pytest
 
@@ -156,3 +156,14 @@ def test_fionbio_sets_o_nonblock(guest):
     assert guest.fcntl(reader, F_GETFL, 0) == 0
     guest.fcntl(reader, F_SETFD, FD_CLOEXEC)
     assert guest.files.cloexec == {reader}
+
+
+def test_the_last_descriptors_of_the_host_are_the_monitors(guest, monkeypatch):
+    for make in (lambda: guest.open("/data/file"), lambda: guest.pipe(), lambda: guest.call("eventfd2", 0, 0),
+                 lambda: guest.call("inotify_init1", 0), lambda: guest.call("socket", 1, 1, 0)):
+        before = len(os.listdir("/proc/self/fd"))
+        monkeypatch.setattr(guest.files, "_last", 0)
+        refuses(ENFILE, make)
+        assert len(os.listdir("/proc/self/fd")) == before, "nothing stays open"
+        monkeypatch.undo()
+        make()
