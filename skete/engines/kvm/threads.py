@@ -6,20 +6,16 @@ one at once. That is why there is neither a handler nor a race.
 """
 from __future__ import annotations
 
-import os
-import select
 import _signal
 import _thread
-from time import monotonic
+
+from skete.engines import watcher
+from skete.engines.watcher import ALL
 
 __all__ = ["HostSignals", "KICK", "Watcher", "Worker", "kick", "take_kicks"]
 
 #: SIGRTMAX: nobody else's, we hope
 KICK = 64
-#: 32 and 33 are the C library's
-ALL = frozenset((*range(1, 32), *range(34, 65)))
-#: how much earlier than an armed deadline a new one may be without the watcher being told, in seconds
-_CLOSE_ENOUGH = 0.0005
 
 
 def kick(ident: int) -> None:
@@ -119,49 +115,12 @@ class Worker:
         self._ended.acquire()
 
 
-class Watcher:
-    """Sleeps in select(2) for a thread that is in KVM_RUN and cannot, and kicks it when that would have returned.
-
-    It stays armed when the run has ended for another reason: being told costs a switch between threads, and a kick
-    that came for nothing only costs the waiter a look around.
-    """
+class Watcher(watcher.Watcher):
+    """Kicks a thread that is in KVM_RUN. One that comes for nothing only costs it a look around."""
 
     def __init__(self, ident: int):
         self._ident = ident
-        self._armed, self._fds, self._deadline = False, (), None
-        self._ended = _thread.allocate_lock()
-        self._ended.acquire()
-        self._closing = False
-        self._poke = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
-        _thread.start_new_thread(self._main, ())
+        super().__init__()
 
-    def arm(self, deadline: float | None, fds: tuple) -> None:
-        """Kick when one of the descriptors is readable, or time.monotonic() reaches the deadline."""
-        if self._armed and fds == self._fds:
-            before = self._deadline
-            if deadline is None or before is not None and before - _CLOSE_ENOUGH <= deadline:
-                return
-        self._fds, self._deadline, self._armed = fds, deadline, True
-        os.eventfd_write(self._poke, 1)
-
-    def _main(self) -> None:
-        _signal.pthread_sigmask(_signal.SIG_BLOCK, ALL)
-        while not self._closing:
-            armed, deadline = self._armed, self._deadline
-            timeout = None if not armed or deadline is None else max(0, deadline - monotonic())
-            try:
-                ready = select.select((self._poke, *(self._fds if armed else ())), (), (), timeout)[0]
-            except (OSError, ValueError):           # a descriptor that was closed meanwhile: the waiter will see
-                ready = (-1,)
-            if self._poke in ready:
-                os.eventfd_read(self._poke)
-                continue
-            self._armed = False
-            kick(self._ident)
-        self._ended.release()
-
-    def close(self) -> None:
-        self._closing = True
-        os.eventfd_write(self._poke, 1)
-        self._ended.acquire()
-        os.close(self._poke)
+    def due(self, told: bool) -> None:
+        kick(self._ident)
