@@ -27,8 +27,12 @@ def _run(options) -> int:
 
 def _syscalls(options) -> int:
     from skete.observe import table
-    sys.stdout.write(table.render(options.filter or "", "json" if options.json else
-                                  "markdown" if options.markdown else "text"))
+    text = table.render(options.filter, "json" if options.json else "markdown" if options.markdown else "text")
+    if not text:
+        from skete.run import say
+        say(f"no system call is called like {options.filter!r}, or has that number or state")
+        return 1
+    sys.stdout.write(text)
     return 0
 
 

@@ -138,7 +138,7 @@ class Machine:
                                        rewrite=self.rewrite))
         namespace = files = fs = program = None
         try:
-            program = Program(os.open(self.program, os.O_RDONLY | os.O_CLOEXEC), self.program).hold()
+            program = Program(_open(self.program), self.program).hold()
             image = load(contents(program), os.fsdecode(self.program), user_range=engine.user_range,
                          reserved=engine.reserved, memory=self.memory or Config.physical(), dynamic=True)
             kernel.observers.extend(self.observers)
@@ -200,6 +200,16 @@ class Machine:
             trap, rip = process.fault
             result.fault = rip, trap.addr, trap.code, process.bias
         return result
+
+
+def _open(program: bytes) -> int:
+    """A descriptor of a regular file. OSError LoadError"""
+    host_fd = os.open(program, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)      # a FIFO would wait for somebody to write
+    if os.fstat(host_fd).st_mode & 0o17_0000 != 0o10_0000:
+        os.close(host_fd)
+        from skete.loader import LoadError
+        raise LoadError(os.fsdecode(program), "is no regular file, so no program")
+    return host_fd
 
 
 def _interpreter(program: bytes, engine, config, namespace, image):

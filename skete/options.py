@@ -7,6 +7,7 @@ __all__ = ["parse"]
 
 
 def _seconds(text: str) -> float:
+    """seconds are a positive number, as in 2.5"""
     value = float(text)
     if not 0 < value < 1e9:
         raise ValueError(text)
@@ -14,6 +15,7 @@ def _seconds(text: str) -> float:
 
 
 def _size(text: str) -> int:
+    """a size is in bytes, or with K, M, G, T, as in 512M"""
     power = "KMGT".find(text[-1:].upper()) + 1 if text else 0
     value = int(float(text[:-1] if power else text) * (1 << 10 * power))
     if value <= 0:
@@ -22,6 +24,7 @@ def _size(text: str) -> int:
 
 
 def _user(text: str) -> tuple:
+    """a user is UID or UID:GID, numbers, as in 1000:1000"""
     uid, colon, gid = text.partition(":")
     ids = int(uid), int(gid) if colon else int(uid)
     if not all(0 <= n < 0xffff_ffff for n in ids):
@@ -30,6 +33,7 @@ def _user(text: str) -> tuple:
 
 
 def _policy(text: str) -> str:
+    """the network is none, loopback or host"""
     if text not in ("none", "loopback", "host"):
         raise ValueError(text)
     return text
@@ -60,8 +64,6 @@ _RUN = (
     ("stats", None, None, False, "print a table of its system calls at the end"),
     ("json", "FILE", str, None, "write what became of it to FILE"),
 )
-_policy.__name__ = "network policy"
-_seconds.__name__, _size.__name__, _user.__name__ = "number of seconds", "size", "user"        # argparse: "invalid size value: 'x'"
 
 
 class _Options:
@@ -112,6 +114,16 @@ def _plain_run(argv: list) -> _Options | None:
 
 def _argparse(argv: list):
     import argparse
+
+    def told(convert):
+        """The same, with what is wrong in the words of the conversion's docstring."""
+        def read(text: str):
+            try:
+                return convert(text)
+            except (ValueError, OverflowError):
+                raise argparse.ArgumentTypeError(f"{convert.__doc__}, not {text!r}") from None
+        return read if convert is not str else str
+
     parser = argparse.ArgumentParser(
         prog="skete", allow_abbrev=False,
         description="Run static Linux programs under a monitor that serves their every system call.")
@@ -128,7 +140,7 @@ def _argparse(argv: list):
         elif type(default) is list:
             run.add_argument("--" + name, metavar=metavar, action="append", default=[], help=text)
         else:
-            run.add_argument("--" + name, metavar=metavar, type=convert, default=default, help=text)
+            run.add_argument("--" + name, metavar=metavar, type=told(convert), default=default, help=text)
     run.add_argument("program", metavar="PROG")
     run.add_argument("args", metavar="ARG", nargs=argparse.REMAINDER).required = False      # not named as missing
     table = commands.add_parser("syscalls", help="print the system calls, and what each leaves out")

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import os
 import sys
+from errno import EISDIR
 
 __all__ = ["FAILED", "run", "say"]
 
@@ -84,7 +85,7 @@ class _Outputs:
         """Make the observers and open their files. OSError with the file's name, ValueError"""
         options = self.options
         if options.json:
-            self.report = open(f"{options.json}.{os.getpid()}", "w", encoding="utf-8")
+            self.report = _open_beside(options.json)
         if options.trace or options.trace_file or options.trace_only:
             from skete.observe import select
             from skete.observe.strace import Strace
@@ -129,6 +130,17 @@ class _Outputs:
         if self.report is not None:
             self.report.close()
             os.unlink(self.report.name)
+
+
+def _open_beside(path: str):
+    """A file that is to become ``path``. OSError with that name"""
+    if os.path.isdir(path):
+        raise IsADirectoryError(EISDIR, os.strerror(EISDIR), path)
+    try:
+        return open(f"{path}.{os.getpid()}", "w", encoding="utf-8")
+    except OSError as error:
+        error.filename = path
+        raise
 
 
 def _gate(gate: dict) -> str:

@@ -17,10 +17,12 @@ STATES = ("served", "partly", "refused", "not served")
 
 
 def render(wanted: str = "", form: str = "text") -> str:
-    """What ``skete syscalls [FILTER]`` prints. form: "text", "json" or "markdown"."""
+    """What ``skete syscalls [FILTER]`` prints; "" where the filter keeps nothing. form: "text", "json" or "markdown"."""
     from skete.kernel.table import SYSCALLS
 
     rows = chosen(entries(SYSCALLS), wanted)
+    if not rows:
+        return ""
     if form != "text":
         return as_json(rows) if form == "json" else as_markdown(rows)
     import os
@@ -76,7 +78,7 @@ def as_text(rows: list, width: int = 100) -> str:
         folded = textwrap.wrap(note, max(width - margin, 24)) or [""]
         lines.append((head + folded[0]).rstrip())
         lines += [" " * len(head) + more for more in folded[1:]]
-    lines.append(("\n" if rows else "") + summary(rows) if rows else "no call matches")
+    lines.append("\n" + summary(rows))
     return "\n".join(lines) + "\n"
 
 

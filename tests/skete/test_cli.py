@@ -23,8 +23,9 @@ def test_help_names_every_command(skete):
     ("an option that does not exist", ["run", "--frob", "prog"], "--frob"),
     ("no program", ["run"], "PROG"),
     ("a negative timeout", ["run", "--timeout", "-1", "prog"], "--timeout"),
-    ("a size that is none", ["run", "--memory", "lots", "prog"], "lots"),
-    ("a user that is none", ["run", "--user", "root", "prog"], "root"),
+    ("a size that is none", ["run", "--memory", "lots", "prog"], "as in 512M, not 'lots'"),
+    ("a user that is none", ["run", "--user", "root", "prog"], "UID:GID, numbers, as in 1000:1000, not 'root'"),
+    ("a network that is none", ["run", "--net", "lan", "prog"], "none, loopback or host, not 'lan'"),
     ("an option without its value", ["run", "--mount"], "--mount"),
     ("a switch with a value", ["run", "--stats=yes", "prog"], "--stats"),
     ("an abbreviated option", ["run", "--tim", "3", "prog"], "--tim"),
@@ -38,7 +39,10 @@ def test_a_wrong_command_line_is_status_2_and_names_the_word(skete, why, args, w
 
 @pytest.mark.parametrize("why, args, words", [
     ("no such program", ["/nonexistent/prog"], "/nonexistent/prog: No such file"),
-    ("a folder", ["/"], "/:"),
+    ("a folder", ["/"], "/: is no regular file"),
+    ("a device", ["/dev/zero"], "/dev/zero: is no regular file"),
+    ("an image that is none", ["--tar", f"{__file__}:/t", "GUEST"], f"{__file__}: is no tar image"),
+    ("a folder for the report", ["--json", "/tmp", "GUEST"], "/tmp: Is a directory"),
     ("text", [__file__], "not an ELF program"),
     ("dynamic", ["/bin/sh"], "interpreter"),
     ("no such engine", ["--engine", "steam", "/bin/sh"], "'steam'"),
@@ -48,7 +52,7 @@ def test_a_wrong_command_line_is_status_2_and_names_the_word(skete, why, args, w
     ("a working directory that was not granted", ["--cwd", "/home", "GUEST"], "'/home'"),
     ("a variable without a name", ["--env", "=x", "GUEST"], "=x"),
     ("a set of calls with a word that is none", ["--trace-only", "open,frob", "GUEST"], "'frob'"),
-    ("a place for the report that is not there", ["--json", "/nonexistent/x.json", "GUEST"], "/nonexistent/x.json"),
+    ("a place for the report that is not there", ["--json", "/nonexistent/x.json", "GUEST"], "/nonexistent/x.json: No such file"),
     ("a place for the trace that is not there", ["--trace-file", "/nonexistent/x", "GUEST"], "/nonexistent/x"),
 ])
 def test_what_cannot_be_run_is_status_125_and_one_line(skete, guests, why, args, words):
@@ -118,6 +122,8 @@ def test_a_fault_is_placed_in_the_source(skete, guests):
 def test_syscalls_prints_the_table(skete):
     done = skete("syscalls")
     assert "getppid" in done.stdout and done.returncode == 0
+    nothing = skete("syscalls", "frobnicate")
+    assert nothing.returncode == 1 and "'frobnicate'" in nothing.stderr and not nothing.stdout
     rows = json.loads(skete("syscalls", "--json").stdout)
     assert rows
 

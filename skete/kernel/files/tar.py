@@ -67,7 +67,7 @@ class Tar(Tmpfs):
         except BaseException as error:
             self.close()
             if isinstance(error, tarfile.TarError):
-                raise ValueError(f"{os.fsdecode(self.image)}: {error}") from None
+                raise ValueError(f"{os.fsdecode(self.image)}: is no tar image: {error}") from None
             raise
 
     def _add(self, member) -> None:
