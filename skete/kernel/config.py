@@ -5,6 +5,8 @@ import os
 
 __all__ = ["Config"]
 
+_physical = 0       # asked for once
+
 
 class Config:
     """Settings of a kernel.
@@ -33,4 +35,7 @@ class Config:
     @staticmethod
     def physical() -> int:
         """The host's memory in bytes."""
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+        global _physical
+        if not _physical:
+            _physical = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+        return _physical

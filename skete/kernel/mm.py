@@ -423,8 +423,26 @@ class Mm:
         self.ram64.release()
 
     def clear(self) -> None:
-        """Unmap everything: the process has ended or executes another program."""
-        for vma in list(self.vmas):
-            self.release(vma)
+        """Unmap everything: the process has ended or executes another program. Neighbouring frames are given back at
+        once, since emptying them is a host call."""
+        extents = []
+        for vma in self.vmas:
+            length = vma.end - vma.start
+            if vma.charged:
+                self.charged -= length
+            if vma.delta is not NO_FRAME:
+                frame = vma.start + vma.delta
+                if vma.backing is not None:
+                    vma.backing.unmapped(frame, length)
+                extents.append((frame, frame + length))
         self.vmas = VmaList()
+        at = end = 0
+        for start, stop in sorted(extents):
+            if start != end:
+                if end:
+                    self.frames.give(at, end - at)
+                at = start
+            end = stop
+        if end:
+            self.frames.give(at, end - at)
         self.last = _NOWHERE

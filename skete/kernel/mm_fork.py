@@ -21,7 +21,7 @@ def fork(mm: Mm, engine) -> tuple:
     child.patches = mm.patches.copy() if mm.patches is not None else None
     copy = engine.copy or _copier(mm.ram)
     child.vmas = VmaList()
-    mappings, left_out = [], []
+    mappings, left_out, copies = [], [], []
     try:
         for vma in mm.vmas:
             if vma.on_fork & NOT_FORKED:
@@ -39,14 +39,20 @@ def fork(mm: Mm, engine) -> tuple:
                     inherited = False
                 elif vma.prot & 2 and not vma.shared:
                     mine.delta = mm.frames.take(length, grows=vma.name == "[heap]") - vma.start
-                    copy(frame, vma.start + mine.delta, length)
                     inherited = False
+                    to = vma.start + mine.delta
+                    if copies and (copies[-1][0] + copies[-1][2], copies[-1][1] + copies[-1][2]) == (frame, to):
+                        frame, to, before = copies.pop()
+                        length += before
+                    copies.append((frame, to, length))
                 else:
                     mm.frames.hold(frame, length)
             child.vmas.starts.append(mine.start)
             child.vmas.vmas.append(mine)
             if mine.shown:
                 mappings.append((mine.start, mine.end - mine.start, mine.prot, mine.start + mine.delta, inherited))
+        for frame, to, length in copies:
+            copy(frame, to, length)
     except OSError:
         child.clear()
         child.close()
