@@ -18,7 +18,7 @@ def fork(engine, parent, order: tuple, newborn) -> None:
     Nothing else is served meanwhile, so nobody's frames change hands while a process exists that still has its parent's
     memory."""
     space, child = parent.space, newborn.space
-    newborn.expected = [(157, 1, 9, 0, 0, 0, 0), (9, SLOTS_BASE, SLOTS_SIZE, 3, 0x11, FD_RAM, child.slots_at)]
+    newborn.expected = [(9, SLOTS_BASE, SLOTS_SIZE, 3, 0x11, FD_RAM, child.slots_at)]
     engine.forking, engine.newborn = parent, newborn
     parent.fork(order)
     if not engine.until(space, lambda: engine.forking is None and engine.newborn is None):

@@ -12,10 +12,10 @@
  *   - the answer may contain orders: system calls that this thread is to make
  *     (mmap, clone, ...). They go through the doorbell too, and the monitor
  *     lets one pass only if it is the very call it ordered, its arguments
- *     being in registers that nobody can change meanwhile. Two of them pass
- *     at an instruction of their own without asking, since a guest that makes
- *     them there takes something from itself and nothing from anybody else:
- *     munmap, and arch_prctl that sets FS or GS.
+ *     being in registers that nobody can change meanwhile. Some pass at an
+ *     instruction of their own without asking, since a guest that makes them
+ *     there takes something from itself and nothing from anybody else: munmap,
+ *     arch_prctl that sets FS or GS, and dying with the monitor.
  *
  * All signals are blocked while the gate runs, so a ring is never interrupted
  * and faults in here end the process, which the monitor sees.
@@ -48,7 +48,7 @@ enum {
 	NR_setrlimit = 160, NR_exit_group = 231, NR_seccomp = 317, NR_close_range = 436,
 };
 
-enum { SIGILL = 4, SIGTRAP = 5, SIGBUS = 7, SIGFPE = 8, SIGSEGV = 11, SIGSYS = 31 };
+enum { PR_SET_PDEATHSIG = 1, SIGILL = 4, SIGTRAP = 5, SIGBUS = 7, SIGFPE = 8, SIGKILL = 9, SIGSEGV = 11, SIGSYS = 31 };
 
 struct ucontext {			/* arch/x86 asm/ucontext.h, asm/sigcontext.h */
 	u64 flags, link, stack[3];
@@ -189,10 +189,10 @@ static void gate(int signo, u8 *info, struct ucontext *context)
 static __attribute__((noreturn)) void born(void)
 {
 	u8 *slot = my_slot();
-	u64 words[6] = { 1 /* PR_SET_PDEATHSIG, which fork has cleared */, 9 };
+	u64 words[2] = { PR_SET_PDEATHSIG /* which fork has cleared */, SIGKILL };
 
 	/* Before the first ring: if the monitor has died meanwhile, that fails and ends us. */
-	if (ring(NR_prctl, words) != 0)
+	if (own(NR_prctl, words) != 0)
 		__builtin_trap();
 	FIELD(slot, SLOT_KIND) = KIND_BORN;
 	report(slot);
@@ -233,7 +233,7 @@ struct insn { u16 code; u8 yes, no; u32 k; };	/* struct sock_filter */
 
 enum {
 	LOAD = 0x20, EQUAL = 0x15, RETURN = 0x06,		/* BPF_LD|W|ABS, BPF_JMP|JEQ|K, BPF_RET|K */
-	DATA_NR = 0, DATA_ARCH = 4, DATA_IP = 8, DATA_ARG0 = 16,	/* struct seccomp_data */
+	DATA_NR = 0, DATA_ARCH = 4, DATA_IP = 8, DATA_ARG0 = 16, DATA_ARG1 = 24,	/* struct seccomp_data */
 	RET_KILL = 0x80000000, RET_TRAP = 0x00030000, RET_NOTIFY = 0x7fc00000, RET_ALLOW = 0x7fff0000,
 	ARCH_X86_64 = 0xc000003e,
 	ARCH_SET_GS = 0x1001, ARCH_SET_FS = 0x1002,	/* asm/prctl.h */
@@ -255,22 +255,27 @@ static long install(void)
 		{ EQUAL, 1, 0, ARCH_X86_64 },
 		{ RETURN, 0, 0, RET_KILL },
 		{ LOAD, 0, 0, DATA_IP + 4 },
-		{ EQUAL, 0, 16, high },
+		{ EQUAL, 0, 21, high },
 		{ LOAD, 0, 0, DATA_IP },
 		{ EQUAL, 1, 0, (u32)(u64)fast_rung },
 		{ EQUAL, 0, 1, (u32)(u64)ring_end },
 		{ RETURN, 0, 0, RET_NOTIFY },
 		{ EQUAL, 0, 3, (u32)(u64)restore_end },
 		{ LOAD, 0, 0, DATA_NR },
-		{ EQUAL, 0, 9, NR_rt_sigreturn },
+		{ EQUAL, 0, 14, NR_rt_sigreturn },
 		{ RETURN, 0, 0, RET_ALLOW },
-		{ EQUAL, 0, 7, (u32)(u64)own_end },
+		{ EQUAL, 0, 12, (u32)(u64)own_end },
 		{ LOAD, 0, 0, DATA_NR },
-		{ EQUAL, 4, 0, NR_munmap },
-		{ EQUAL, 0, 4, NR_arch_prctl },
+		{ EQUAL, 9, 0, NR_munmap },
+		{ EQUAL, 0, 3, NR_arch_prctl },
 		{ LOAD, 0, 0, DATA_ARG0 },
-		{ EQUAL, 1, 0, ARCH_SET_FS },
-		{ EQUAL, 0, 1, ARCH_SET_GS },
+		{ EQUAL, 6, 0, ARCH_SET_FS },
+		{ EQUAL, 5, 6, ARCH_SET_GS },
+		{ EQUAL, 0, 5, NR_prctl },
+		{ LOAD, 0, 0, DATA_ARG0 },
+		{ EQUAL, 0, 3, PR_SET_PDEATHSIG },
+		{ LOAD, 0, 0, DATA_ARG1 },
+		{ EQUAL, 0, 1, SIGKILL },
 		{ RETURN, 0, 0, RET_ALLOW },
 		{ LOAD, 0, 0, DATA_NR },
 		{ EQUAL, 0, 5, NR_sendmsg },
@@ -343,7 +348,7 @@ __attribute__((noreturn, used)) HIDDEN void start(const u64 *stack)
 		syscall6(NR_exit_group, 1, 0, 0, 0, 0, 0);
 	parent = number((const char *)stack[2]);	/* the monitor's pid */
 	slots = number((const char *)stack[3]);		/* offset of our slots in the memory file */
-	must(syscall6(NR_prctl, 1 /* PR_SET_PDEATHSIG */, 9, 0, 0, 0, 0), 2);
+	must(syscall6(NR_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0, 0), 2);
 	if ((u64)syscall6(NR_getppid, 0, 0, 0, 0, 0, 0) != parent)
 		syscall6(NR_exit_group, 1, 0, 0, 0, 0, 0);
 	must(syscall6(NR_prctl, 38 /* PR_SET_NO_NEW_PRIVS */, 1, 0, 0, 0, 0), 2);
