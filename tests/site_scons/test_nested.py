@@ -3,7 +3,7 @@ import io
 
 import pytest
 from steps.nested import __main__ as nested
-from steps.nested import image, kernel
+from steps.nested import image, inside, kernel
 from steps.step import Failure
 
 
@@ -38,6 +38,25 @@ def test_only_a_machine_that_got_to_its_end_is_good(tmp_path, text, good, capsys
     else:
         with pytest.raises(Failure, match=str(log)):
             nested.judge(log)
+
+
+@pytest.mark.parametrize("process, kvm, good", [
+    ((0, "a", ""), (0, "a", ""), True),
+    ((0, "a", ""), (0, "b", ""), False),
+    ((0, "a", ""), (1, "a", ""), False),
+    ((125, "", "no gate"), (125, "", "no gate"), False),
+])
+def test_a_guest_is_good_where_both_engines_have_run_it(process, kvm, good, monkeypatch, capsys):
+    monkeypatch.setattr(inside, "run", lambda engine, words: (*(process if engine == "process" else kvm), 1.0))
+    assert inside.compare("/guests/0/hello") is good
+    assert ("same" in capsys.readouterr().out) is good
+
+
+def test_the_machine_has_the_sources_of_what_is_compiled():
+    from skete.engines.gate import code
+    from skete.engines.process import stub
+    for path in (*code.SOURCES, *stub._SOURCES):
+        assert path.endswith(image.OF_SKETE)
 
 
 def entries(data: bytes):

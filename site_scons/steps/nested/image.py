@@ -14,6 +14,8 @@ from pathlib import Path
 
 from steps.step import Failure, result
 
+#: of skete: its modules, and the sources of what it compiles, which it looks at to see whether that is up to date
+OF_SKETE = (".py", ".c", ".S")
 #: of the standard library: what is large and not for us
 _LEFT_OUT = frozenset(("test", "tests", "idlelib", "tkinter", "turtledemo", "ensurepip", "lib2to3", "site-packages",
                        "dist-packages", "distutils", "pydoc_data", "sqlite3", "unittest", "asyncio"))
@@ -76,7 +78,7 @@ def write(path: Path, top: Path, programs: list[Path], modules: list[Path]) -> N
         python = _python(archive)
         archive.text(f"#!{python} -IS\n".encode() + (Path(__file__).parent / "inside.py").read_bytes(), "init", 0o755)
         for source in sorted((top / "skete").rglob("*")):
-            if source.suffix in (".py", ".c"):
+            if source.suffix in OF_SKETE:
                 archive.file(source, f"skete/{source.relative_to(top)}")
         archive.file(top / "bin" / "skete", "skete/bin/skete")
         archive.link(python, "bin/python3")
@@ -90,7 +92,8 @@ def write(path: Path, top: Path, programs: list[Path], modules: list[Path]) -> N
             archive.file(program, name, 0o755)
         archive.text("".join(f"/{name}\n" for name in names).encode(), "guests/list")
         # Last: it has to be newer than its sources, and unpacking may make everything new.
-        archive.file(_stub(top), f"skete/{_stub(top).relative_to(top)}")
+        for compiled in _compiled(top):
+            archive.file(compiled, f"skete/{compiled.relative_to(top)}")
         archive.end()
 
 
@@ -115,16 +118,19 @@ def _python(archive: Archive) -> str:
     return str(program)
 
 
-def _stub(top: Path) -> Path:
-    """The process engine's compiled stub, which the machine has no compiler for: see skete/engines/process/stub.py."""
-    path = top / "skete" / "engines" / "process" / "__pycache__" / "stub"
+def _compiled(top: Path) -> list[Path]:
+    """The process engine's stub and the gate, which the machine has no compiler for: see skete/engines/gate/code.py."""
+    engines = top / "skete" / "engines"
+    paths = [engines / "process" / "__pycache__" / "stub", engines / "gate" / "__pycache__" / "gate"]
+    compile_them = "from skete.engines.gate import code; from skete.engines.process import stub; stub.find(); code.gate()"
     try:
-        done = subprocess.run([top / "bin" / "skete", "engines"], capture_output=True, text=True, timeout=120)
+        done = subprocess.run([sys.executable, "-c", compile_them], cwd=top, capture_output=True, text=True, timeout=120)
     except subprocess.TimeoutExpired:
-        raise Failure("`bin/skete engines`, which compiles the process engine's stub, comes to no end") from None
-    if not path.exists():
-        raise Failure(f"`bin/skete engines` made no {path}:\n{done.stdout}{done.stderr}")
-    return path
+        raise Failure("compiling the process engine's stub and the gate comes to no end") from None
+    for path in paths:
+        if done.returncode or not path.exists():
+            raise Failure(f"{path} is not there; compiling it:\n{done.stdout}{done.stderr}")
+    return paths
 
 
 def _libraries(archive: Archive, binaries: list[Path]) -> None:

@@ -57,19 +57,19 @@ def run(engine: str, words: list) -> tuple:
 
 
 def compare(line: str) -> bool:
-    """Run one line of /guests/list on both engines; whether they agree."""
+    """Run one line of /guests/list on both engines; whether they agree, and it succeeded."""
     words = line.split()
     name = os.path.basename(words[0])
     process, kvm = run("process", words), run("kvm", words)
-    same = process[:2] == kvm[:2]
+    verdict = "DIFFERS" if process[:2] != kvm[:2] else "FAILS" if kvm[0] else "same"
     took = f"process {process[3]:.1f} s, kvm {kvm[3]:.1f} s"
-    say(f"{name}: status {kvm[0]}, {len(kvm[1].splitlines())} lines of output, {took}: {'same' if same else 'DIFFERS'}")
-    for verdict in (line for line in kvm[1].splitlines() if "Verification" in line):
-        say(f"{name}: {verdict.strip()}")
-    if not same:
+    say(f"{name}: status {kvm[0]}, {len(kvm[1].splitlines())} lines of output, {took}: {verdict}")
+    for line in (line for line in kvm[1].splitlines() if "Verification" in line):
+        say(f"{name}: {line.strip()}")
+    if verdict != "same":
         for engine, (status, output, errors, _) in (("process", process), ("kvm", kvm)):
             say(f"{name} on {engine}: status {status}\n{output[-2000:]}\n{errors[-4000:]}")
-    return same
+    return verdict == "same"
 
 
 def main() -> None:

@@ -8,6 +8,7 @@ import pytest
 from skete import engines
 from skete.engine import EngineError, Fault, Kicked, Regs, Syscall
 from skete.engines import faults
+from skete.engines.gate.layout import SLOT_CALL
 from skete.engines.kvm import fpu, layout, tables
 from skete.engines.regions import Regions
 
@@ -248,8 +249,24 @@ def test_processors_of_ended_threads_are_used_again(kvm):
         seen = {engine.wait(5)[0] for _ in range(2)}
         assert seen == {vcpu, child}
         child.end()
-    assert len(engine._processors) == 2
+    assert len(engine._processors) == len(space.gate._slots) == 2
     assert len(os.listdir("/proc/self/task")) < 12
+
+
+def test_a_slot_has_nothing_of_the_thread_that_had_it_in_another_space(kvm):
+    engine, space, vcpu = kvm(CALL)
+    pages = len(engine.gates._pages)
+    for turn in range(3):
+        others = [space.vcpu(Regs(rip=TEXT, rsp=STACK + 0x800), parent=vcpu) for _ in range(3)]
+        slots = [each.at for each in (vcpu, *others)]
+        assert len(set(slots)) == 4
+        for at in slots:
+            assert not any(engine.memory.own64[at + SLOT_CALL // 8:at + SLOT_CALL // 8 + 32])
+            engine.memory.own64[at + SLOT_CALL // 8 + turn] = 0x1234
+        space.kill()
+        assert len(engine.gates._pages) == pages
+        space = engine.space()
+        vcpu = space.vcpu(Regs(rip=TEXT, rsp=STACK + PAGE))
 
 
 def test_a_second_thread_hears_a_kick_after_a_page_fault(kvm):
