@@ -16,7 +16,7 @@ from skete.kernel import children, exits, program, robust
 from skete.kernel.mm import Mm
 from skete.kernel.outcome import GONE, KEEP
 from skete.kernel.pending import Action
-from skete.kernel.row import ADDR, FD, I32, PATH, Row
+from skete.kernel.row import ADDR, FD, I32, PATH, Row, readable_path
 from skete.kernel.service import count
 from skete.kernel.sharing import settle
 from skete.kernel.texts import Texts
@@ -38,6 +38,7 @@ def execveat(task, dirfd: int, path: bytes, argv: int, envp: int, flags: int):
     if task.process.space.fork is None:
         count(task.kernel, 59)
         raise OSError(ENOSYS, "this engine has one process")
+    readable_path(path)
     if flags & ~(AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW):
         raise OSError(EINVAL, f"flags {flags:#x}")
     if not path and not flags & AT_EMPTY_PATH:
@@ -81,6 +82,7 @@ def _execute(task, found, environment: list):
     mm = Mm(kernel.engine, process.space, kernel.frames, kernel.config.memory, kernel.config.physical())
     process.mm = task.mm = mm
     process.program, before = found.file.hold(), process.program
+    process.program_key = None
     if before is not None:
         before.drop()
     process.exe, process.argv, process.envp = found.path, found.argv, environment

@@ -6,7 +6,7 @@ system call's own prototype happens here, once, before the handler runs: an
 handler never sees garbage in the upper half.
 """
 
-__all__ = ["ADDR", "FD", "I32", "I64", "PATH", "SIZE", "U32", "U64", "Arg", "Row"]
+__all__ = ["ADDR", "FD", "I32", "I64", "PATH", "SIZE", "U32", "U64", "Arg", "Row", "Unreadable", "readable_path"]
 
 
 class Arg:
@@ -37,8 +37,28 @@ def _word(task, word: int) -> int:
     return word
 
 
+class Unreadable(bytes):
+    """A path that could not be read. Linux checks flags before it reads a path, so the error waits for whoever uses it
+    (:func:`readable_path`); it is no empty path meanwhile."""
+
+    def __new__(cls, error: OSError):
+        self = super().__new__(cls, b"\0")
+        self.error = error
+        return self
+
+
+def readable_path(path: bytes) -> bytes:
+    """The path itself. EFAULT ENAMETOOLONG where it could not be read"""
+    if type(path) is Unreadable:
+        raise path.error
+    return path
+
+
 def _path(task, word: int) -> bytes:
-    return task.mm.cstr(word)
+    try:
+        return task.mm.cstr(word)
+    except OSError as e:
+        return Unreadable(e)
 
 
 FD = Arg("FD", _i32)            # a descriptor, or AT_FDCWD
@@ -48,7 +68,7 @@ I64 = Arg("I64", _i64)
 U64 = Arg("U64", _word)
 SIZE = Arg("SIZE", _word)       # size_t, bytes
 ADDR = Arg("ADDR", _word)       # guest virtual address, unchecked
-PATH = Arg("PATH", _path)       # bytes, at most PATH_MAX - 1. EFAULT ENAMETOOLONG
+PATH = Arg("PATH", _path)       # bytes, at most PATH_MAX - 1, or Unreadable
 
 
 class Row:

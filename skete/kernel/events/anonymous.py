@@ -2,13 +2,15 @@
 from __future__ import annotations
 
 import os
-from errno import EINVAL, ENXIO
+from errno import EFAULT, EINVAL, ENXIO
 
 from skete.abi.fcntl import O_CLOEXEC, O_RDWR
 from skete.abi.stat import ANON_INODE_FS_MAGIC, ST_VALID
 from skete.kernel.files.description import Description
 
 __all__ = ["Anonymous", "fill", "install"]
+
+_PAGE = 4096
 
 
 class Anonymous(Description):
@@ -21,6 +23,11 @@ class Anonymous(Description):
 
     def release(self) -> None:
         os.close(self.host_fd)
+
+    def read_nowhere(self, count: int) -> int:
+        """What is read is gone, and nobody has it; where there is nothing, that is said first."""
+        self.read([memoryview(bytearray(min(count, _PAGE)))])
+        raise OSError(EFAULT, "a bad buffer")
 
     def seek(self, offset: int, whence: int) -> int:
         return 0        # noop_llseek: no offset, but no error either

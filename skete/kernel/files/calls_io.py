@@ -10,7 +10,7 @@ from skete.abi.mman import TASK_SIZE_MAX
 from skete.abi.stat import S_IFBLK, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG
 from skete.kernel.files.busy import not_executed
 from skete.kernel.files.filelimit import check_size, within
-from skete.kernel.files.transfer import broken_pipe, read_later, readable, writable, write_to
+from skete.kernel.files.transfer import broken_pipe, read_from, read_later, readable, writable, write_to
 from skete.kernel.files.walk import walk
 from skete.kernel.row import ADDR, FD, I32, I64, PATH, SIZE, U32, Row
 
@@ -23,11 +23,17 @@ def read(task, fd: int, addr: int, count: int):
     if count > MAX_RW_COUNT:
         count = _clamped(addr, count)
     try:
-        return file.read(task.mm.views(addr, count, True))
+        views = task.mm.views(addr, count, True)
+        if file.poll_fd < 0 or not count or len(views[0]) == count:
+            return file.read(views)
     except BlockingIOError:
         if file.flags & O_NONBLOCK:
             raise
-    return read_later(task, file, [(addr, count)])
+        return read_later(task, file, [(addr, count)])
+    except OSError as e:
+        if e.errno != EFAULT:
+            raise
+    return read_from(task, file, [(addr, count)])
 
 
 def write(task, fd: int, addr: int, count: int):
@@ -35,9 +41,15 @@ def write(task, fd: int, addr: int, count: int):
     file = writable(task, fd)
     if count > MAX_RW_COUNT:
         count = _clamped(addr, count)
-    views = task.mm.views(addr, count)
     if file.poll_fd < 0:
+        views = task.mm.views(addr, count)
         return file.write(views if task.process.rlimits is None else within(task, file, views))
+    try:
+        views = task.mm.views(addr, count)
+    except OSError:
+        views = None
+    if not views or len(views[0]) < count:
+        views = None            # in pieces, or bad: the longer way
     return write_to(task, file, [(addr, count)], views)
 
 

@@ -9,7 +9,7 @@ from skete.abi.fcntl import O_CREAT, O_PATH, O_TMPFILE, O_TMPFILE_BIT, O_TRUNC, 
 from skete.kernel.files.calls_open import PATH_FLAGS, openat
 from skete.kernel.files.resolve import Resolve
 from skete.kernel.files.walk import start_of
-from skete.kernel.row import ADDR, FD, PATH, SIZE, Row
+from skete.kernel.row import ADDR, FD, PATH, SIZE, Row, readable_path
 
 __all__ = ["ROWS"]
 
@@ -47,7 +47,7 @@ def openat2(task, dirfd: int, path: bytes, addr: int, size: int):
             raise OSError(EAGAIN, "not cached")
     if not resolve:
         return openat(task, dirfd, path, flags, mode)
-    if path[:1] == b"/":
+    if readable_path(path)[:1] == b"/":
         if resolve & RESOLVE_BENEATH:
             raise OSError(EXDEV, "an absolute path")
         if resolve & RESOLVE_IN_ROOT:

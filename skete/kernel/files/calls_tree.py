@@ -9,7 +9,7 @@ from skete.abi.fcntl import AT_EMPTY_PATH, AT_FDCWD, AT_REMOVEDIR, AT_SYMLINK_FO
 from skete.abi.stat import S_IFBLK, S_IFCHR, S_IFDIR, S_IFIFO, S_IFMT, S_IFREG, S_IFSOCK
 from skete.kernel.files.node import Place
 from skete.kernel.files.walk import walk
-from skete.kernel.row import ADDR, FD, I32, PATH, SIZE, U32, Row
+from skete.kernel.row import ADDR, FD, I32, PATH, SIZE, U32, Row, readable_path
 
 __all__ = ["ROWS"]
 
@@ -79,7 +79,7 @@ def symlink(task, text: bytes, path: bytes) -> int:
 
 def symlinkat(task, text: bytes, dirfd: int, path: bytes) -> int:
     """symlinkat(2): the text means what it means in the guest's tree. EEXIST ENOENT EROFS"""
-    if not text:
+    if not readable_path(text):
         raise OSError(ENOENT, "an empty link")
     with _new(task, dirfd, path) as place:
         place.parent.symlink(text, place.name)

@@ -10,10 +10,11 @@ Everything that can make a guest wait has a host descriptor to wait on, in
 """
 from __future__ import annotations
 
-from errno import EBADF, EINVAL, ENODEV, ENOENT, ENOTDIR, ENOTTY, EOPNOTSUPP, ESPIPE
+from errno import EBADF, EFAULT, EINVAL, ENODEV, ENOENT, ENOTDIR, ENOTTY, EOPNOTSUPP, ESPIPE
 
 from skete.abi.fcntl import O_ACCMODE, O_APPEND, O_CREAT, O_EXCL, O_NOCTTY, O_PATH, O_RDWR, O_TRUNC, O_WRONLY, \
-    O_CLOEXEC, SETFL_MASK
+    O_CLOEXEC, SEEK_CUR, SETFL_MASK
+from skete.abi.stat import S_IFMT, S_IFREG
 from skete.kernel.outcome import Wait
 
 __all__ = ["Description"]
@@ -39,6 +40,8 @@ class Description:
 
     #: its bytes are in our memory, so the host must not move them by itself (splice)
     in_frames = False
+    #: where the guest's buffer cannot be accessed, the host is shown such memory, and says what comes of it
+    shows_bad = False
 
     def __init__(self, flags: int, path: bytes = b"", host_fd: int = -1, poll_fd: int = -1):
         self.flags, self.path, self.refs = flags & ~_ONCE, path, 0
@@ -78,6 +81,15 @@ class Description:
 
     def read(self, buffers: list) -> int:
         raise OSError(EINVAL, "cannot be read")
+
+    def read_nowhere(self, count: int) -> int:
+        """A read into a buffer of so many bytes that cannot be written to: 0 at a file's end, else EFAULT"""
+        self.read([])       # what cannot be read at all says so
+        st = self.stat()
+        if st.st_mode & S_IFMT == S_IFREG and (st.st_size or self.host_fd >= 0) \
+                and self.seek(0, SEEK_CUR) >= st.st_size:
+            return 0
+        raise OSError(EFAULT, "a bad buffer")
 
     def write(self, buffers: list) -> int:
         raise OSError(EINVAL, "cannot be written")

@@ -6,12 +6,13 @@ Results are ints; a failure is OSError with the host's errno.
 from __future__ import annotations
 
 import ctypes
+import mmap
 import os
 
 from skete.abi.syscalls import NUMBERS
 
-__all__ = ["fallocate", "inotify_add_watch", "inotify_init", "inotify_rm_watch", "rename", "statfs_type", "syncfs",
-           "tee"]
+__all__ = ["fallocate", "inotify_add_watch", "inotify_init", "inotify_rm_watch", "nothing", "rename", "statfs_type",
+           "syncfs", "tee"]
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _libc.syscall.restype = ctypes.c_long
@@ -26,6 +27,16 @@ def _call(name: str, *args) -> int:
         error = ctypes.get_errno()
         raise OSError(error, os.strerror(error))
     return result
+
+
+def nothing(size: int) -> memoryview:
+    """So many bytes that cannot be accessed: PROT_NONE. For the host to find out, not for us."""
+    _libc.mmap.restype = ctypes.c_void_p
+    at = _libc.mmap(None, ctypes.c_size_t(size), 0, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS, -1, ctypes.c_long(0))
+    if at in (None, ctypes.c_void_p(-1).value):
+        error = ctypes.get_errno()
+        raise OSError(error, os.strerror(error))
+    return memoryview((ctypes.c_char * size).from_address(at)).cast("B")
 
 
 def fallocate(fd: int, mode: int, offset: int, length: int) -> None:

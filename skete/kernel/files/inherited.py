@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import os
-from errno import EBADF
+from errno import EBADF, EPERM
 from fcntl import F_GETFL, fcntl
 
 from skete.abi.fcntl import F_DUPFD_CLOEXEC, O_ACCMODE, O_CLOEXEC, O_NOCTTY, O_NONBLOCK, SETFL_MASK
@@ -16,6 +16,20 @@ __all__ = ["stdio"]
 _PTMX = os.makedev(5, 2)
 #: Major number of the devices that never wait: null, zero, full, random
 _MEM = 1
+
+
+class HostDevice(HostFile):
+    """A device of the host. It belongs to the host, whoever the monitor runs as."""
+    __slots__ = ()
+
+    def chmod(self, mode: int) -> None:
+        raise OSError(EPERM, "a device of the host's")
+
+    def chown(self, uid: int, gid: int) -> None:
+        raise OSError(EPERM, "a device of the host's")
+
+    def utime(self, times: tuple | None) -> None:
+        raise OSError(EPERM, "a device of the host's")
 
 
 def stdio(fds: tuple = (0, 1, 2)) -> list:
@@ -51,7 +65,7 @@ def _wrap(fd: int):
         # Its host path is no path of the guest's, and nothing that a guest should read.
         return HostFile(kept, flags, b"file:[%d]" % st.st_ino)
     if kind == S_IFCHR and os.major(st.st_rdev) == _MEM:
-        return HostFile(kept, flags, b"/dev/null" if os.minor(st.st_rdev) == 3 else b"device:[%d]" % st.st_rdev)
+        return HostDevice(kept, flags, b"/dev/null" if os.minor(st.st_rdev) == 3 else b"device:[%d]" % st.st_rdev)
     return SharedStream(kept, flags, b"anon_inode:[%d]" % st.st_ino)    # eventfd, some device: it may have to wait
 
 

@@ -15,21 +15,34 @@ Three ways to have both:
 from __future__ import annotations
 
 import os
-from errno import EAGAIN, EINVAL, ENXIO
+from errno import EAGAIN, EINVAL, ENXIO, EPERM
 from fcntl import ioctl as host_ioctl
 from select import POLLIN, POLLOUT, poll
 
 from skete.abi.fcntl import F_GETPIPE_SZ, F_SETPIPE_SZ, IOV_MAX, PIPE_BUF
 from skete.abi.ioctls import FIONREAD
-from skete.abi.stat import PIPEFS_MAGIC, ST_VALID
+from skete.abi.stat import PIPEFS_MAGIC, S_IFCHR, S_IFMT, ST_VALID
 from skete.kernel.files.description import Description
 
-__all__ = ["SharedStream", "SocketStream", "Stream"]
+__all__ = ["SharedStream", "SocketStream", "Stream", "bad"]
+
+_BAD = None
+_BAD_SIZE = 1 << 20
+
+
+def bad(count: int) -> list:
+    """``count`` bytes that nobody can access, for the host to find out; of many, as many as matter."""
+    global _BAD
+    if _BAD is None:
+        from skete.kernel.files.hostcall import nothing
+        _BAD = nothing(_BAD_SIZE)
+    return [_BAD[:min(count - at, _BAD_SIZE)] for at in range(0, min(count, 16 * _BAD_SIZE), _BAD_SIZE)]
 
 
 class Stream(Description):
     """A host descriptor in non-blocking mode that nobody else's program shares the mode of."""
     __slots__ = ()
+    shows_bad = True
 
     def __init__(self, host_fd: int, flags: int, path: bytes):
         super().__init__(flags, path, host_fd, host_fd)
@@ -62,9 +75,15 @@ class Stream(Description):
         raise OSError(EINVAL, f"fcntl {command}")
 
     def chmod(self, mode: int) -> None:
+        self._ours()
         os.fchmod(self.host_fd, mode)
 
+    def _ours(self) -> None:
+        if self.stat().st_mode & S_IFMT == S_IFCHR:
+            raise OSError(EPERM, "a device of the host's")
+
     def utime(self, times: tuple | None) -> None:
+        self._ours()
         os.utime(self.host_fd, ns=times) if times else os.utime(self.host_fd)
 
 

@@ -12,11 +12,13 @@ from struct import Struct
 from skete.abi.fcntl import IOV_MAX, MAX_RW_COUNT, O_NONBLOCK
 from skete.kernel.outcome import READY, SIGNAL, TIMEOUT, Restart, Wait
 
-__all__ = ["broken_pipe", "interrupted", "iovec", "read_from", "read_later", "readable", "spread", "writable",
-           "write_to"]
+__all__ = ["broken_pipe", "buffers", "interrupted", "iovec", "read_from", "read_later", "readable", "spread",
+           "writable", "write_to"]
 
 _IOVEC = Struct("<Qq")
 _PAGE = 4096
+#: what reads at least are, of descriptors that know no smaller ones: eventfd, timerfd
+_LEAST = 8
 
 
 def readable(task, fd: int):
@@ -71,10 +73,37 @@ def spread(task, pieces: list, into: bool, skip: int = 0) -> list:
     return views
 
 
+def buffers(task, file, pieces: list, into: bool, skip: int = 0) -> list:
+    """:func:`spread` for a description: a pipe of the host is shown what is bad, too (``shows_bad``)."""
+    if not file.shows_bad:
+        return spread(task, pieces, into, skip)
+    try:
+        views = spread(task, pieces, into, skip)
+    except OSError:
+        views = []
+    short = sum(length for _, length in pieces) - skip - sum(map(len, views))
+    if short > 0:
+        from skete.kernel.files.stream import bad
+        return views + bad(short)
+    return views
+
+
+def _read(task, file, pieces: list) -> int:
+    try:
+        views = buffers(task, file, pieces, True)
+    except OSError as e:
+        if e.errno != EFAULT:
+            raise
+        return file.read_nowhere(sum(length for _, length in pieces))
+    if file.poll_fd >= 0 and sum(map(len, views)) < min(_LEAST, sum(length for _, length in pieces)):
+        return file.read_nowhere(_LEAST)
+    return file.read(views)
+
+
 def read_from(task, file, pieces: list):
     """Read into the guest's buffers: the bytes moved, or a generator that waits for the first of them."""
     try:
-        return file.read(spread(task, pieces, True))
+        return _read(task, file, pieces)
     except BlockingIOError:
         if file.flags & O_NONBLOCK:
             raise
@@ -91,7 +120,7 @@ def read_later(task, file, pieces: list):
             if why is SIGNAL:
                 raise interrupted(wait)
             try:
-                return file.read(spread(task, pieces, True))
+                return _read(task, file, pieces)
             except BlockingIOError:
                 if why is TIMEOUT:
                     raise
@@ -110,7 +139,7 @@ def write_to(task, file, pieces: list, views: list | None = None):
             raise OSError(EAGAIN, "another write is in progress")
         return _write_later(task, file, pieces, 0)
     if views is None:
-        views = spread(task, pieces, False)
+        views = buffers(task, file, pieces, False)
     if file.poll_fd >= 0 and sum(map(len, views)) < (total := sum(length for _, length in pieces)) <= _PAGE:
         raise OSError(EFAULT, "a pipe takes a page whole")
     if file.poll_fd < 0 and task.process.rlimits is not None:
@@ -142,7 +171,7 @@ def _write_later(task, file, pieces: list, done: int):
                 raise Restart
         file.writer, mine = task, True
         while True:
-            views = spread(task, pieces, False, done) if _left(pieces, done) else []
+            views = buffers(task, file, pieces, False, done) if _left(pieces, done) else []
             if not views:
                 return done
             try:

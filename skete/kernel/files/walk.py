@@ -14,6 +14,7 @@ from errno import ELOOP, ENAMETOOLONG, ENOENT, ENOTDIR
 from skete.abi.fcntl import AT_FDCWD, MAXSYMLINKS, NAME_MAX, PATH_MAX
 from skete.abi.stat import S_IFDIR, S_IFLNK, S_IFMT
 from skete.kernel.files.node import Directory, Place
+from skete.kernel.row import Unreadable
 
 __all__ = ["start_of", "walk", "walk_from"]
 
@@ -39,6 +40,8 @@ def walk(task, dirfd: int, path: bytes, follow: bool = True, parent: bool = Fals
     """
     namespace = task.fs.namespace
     namespace.task = task
+    if type(path) is Unreadable:
+        raise path.error
     if not path:
         raise OSError(ENOENT, "the empty path")
     return walk_from(namespace, start_of(task, dirfd, path), path, follow, parent, resolve)
