@@ -15,7 +15,8 @@ class Process:
     tasks: {tid: Task}, living threads
     exe: bytes, the program's path;  argv, envp: lists of bytes
     auxv: bytes; envp_at: address of the first environment pointer; bias: where a position-independent exe was put
-    program: the Description of the program's file, which /proc/PID/exe opens, or None
+    program: the Description of the program's file, which /proc/PID/exe opens, or None;  program_key: its inode and
+        device, once somebody has asked
     children: {pid: Process}, living and zombies;  child_queue: who waits for them;  exit_signal: to its parent
     borrowed: a Queue while it lives in its parent's memory (vfork) and the parent waits there, else None
     stop_report: the signal that has stopped it, until a wait(2) has told;  went_on: SIGCONT has, likewise
@@ -32,7 +33,7 @@ class Process:
         self.pgid = self.sid = pid
         self.tty = None             # the controlling terminal: skete.kernel.tty.Control
         self.tasks = {}
-        self.program = None
+        self.program, self.program_key = None, None
         self.children = {}
         self.child_queue = Queue()
         self.exit_signal = SIGCHLD

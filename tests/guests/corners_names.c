@@ -453,6 +453,10 @@ static void busy(void)
 	T(openat, HERE, "busy", O_RDWR | O_TRUNC, 0);
 	T(truncate, "busy", 0);
 	T(openat, HERE, "busy", O_PATH, 0);
+	T(chmod, "busy", 0600);
+	T(openat, HERE, "busy", O_WRONLY, 0);
+	T(truncate, "busy", 0);
+	T(chmod, "busy", 0755);
 	T(rename, "busy", "busy2");
 	close(ends[1]);
 	int status;

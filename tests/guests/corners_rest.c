@@ -1,12 +1,18 @@
-/* Corners of the calls that corners_*.c leave: extended attributes, inotify, SysV IPC. */
+/* Corners of the calls that corners_*.c leave: extended attributes, inotify, SysV IPC, rows of epoll instances,
+ * RLIMIT_FSIZE where nothing is written by write(2). */
 #include "corners.h"
 
 #include <fcntl.h>
+#include <poll.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/inotify.h>
 #include <sys/ipc.h>
 #include <sys/msg.h>
+#include <sys/resource.h>
 #include <sys/sem.h>
 #include <sys/shm.h>
+#include <sys/wait.h>
 #include <sys/xattr.h>
 
 static char buffer[70000], name[300];
@@ -134,10 +140,81 @@ static void ipc(void)
 	T(shmctl, m, IPC_STAT, buffer);
 }
 
+static void signal_later(int fd)
+{
+	if (fork())
+		return;
+	usleep(20000);
+	eventfd_write(fd, 1);
+	_exit(0);
+}
+
+/* Instances that watch each other: five in a row, and no circle. */
+static void rows(void)
+{
+	int q[8], fd = eventfd(0, 0);
+	struct epoll_event event = { EPOLLIN }, out[4];
+	eventfd_t value;
+	for (int i = 0; i < 8; i++)
+		q[i] = epoll_create1(0);
+	T(epoll_ctl, q[0], EPOLL_CTL_ADD, fd, &event);
+	for (int i = 1; i < 8; i++)
+		T(epoll_ctl, q[i], EPOLL_CTL_ADD, q[i - 1], &event);
+	struct pollfd polled[2] = { { q[4], POLLIN }, { eventfd(0, 0), POLLIN } };
+	T(poll, polled, 1, 0);
+	T(poll, polled, 1, 5);
+	signal_later(fd);
+	T(epoll_wait, q[4], out, 4, 2000);
+	eventfd_read(fd, &value);
+	T(epoll_wait, q[4], out, 4, 5);
+	signal_later(fd);
+	T(poll, polled, 2, 2000);
+	wait(0), wait(0);
+	for (int i = 0; i < 6; i++)
+		T(epoll_wait, q[i], out, 4, 0);
+	T(epoll_ctl, q[0], EPOLL_CTL_ADD, q[4], &event);
+	T(epoll_ctl, q[0], EPOLL_CTL_ADD, q[0], &event);
+	for (int i = 0; i < 8; i++)
+		close(q[i]), q[i] = epoll_create1(0);
+	for (int i = 6; i >= 0; i--)
+		T(epoll_ctl, q[i], EPOLL_CTL_ADD, q[i + 1], &event);
+	T(epoll_ctl, q[1], EPOLL_CTL_ADD, q[4], &event);
+	T(epoll_ctl, q[6], EPOLL_CTL_ADD, q[4], &event);
+}
+
+static void sizes(void)
+{
+	struct rlimit limit = { 100, 100 };
+	int ends[2], fd = open("sized", O_RDWR | O_CREAT, 0600), from = open("from", O_RDWR | O_CREAT, 0600);
+	long at = 90;
+	pipe(ends);
+	ftruncate(from, 300);
+	write(ends[1], buffer, 300);
+	signal(SIGXFSZ, SIG_IGN);
+	setrlimit(RLIMIT_FSIZE, &limit);
+	T(splice, ends[0], 0, fd, &at, 300, 0);
+	SAY(at);
+	T(splice, ends[0], 0, fd, &at, 300, 0);
+	at = 200;
+	T(splice, ends[0], 0, fd, &at, 300, 0);
+	T(sendfile, fd, from, 0, 300);
+	T(sendfile, fd, from, 0, 300);
+	lseek(fd, 95, SEEK_SET);
+	at = 0;
+	T(copy_file_range, from, &at, fd, 0, 10, 0);
+	T(copy_file_range, from, &at, fd, 0, 10, 0);
+	lseek(fd, 95, SEEK_SET);
+	T(splice, ends[0], 0, fd, 0, 50, 0);
+	T(splice, ends[0], 0, fd, 0, 50, 0);
+	T(fallocate, fd, 0, 0, 101);
+}
+
 int main(void)
 {
 	attributes();
 	watches();
 	ipc();
+	rows();
+	sizes();
 	return 0;
 }

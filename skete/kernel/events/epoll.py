@@ -21,8 +21,10 @@ __all__ = ["Epoll"]
 
 #: what may stand beside EPOLLEXCLUSIVE: EPOLLEXCLUSIVE_OK_BITS, fs/eventpoll.c
 _WITH_EXCLUSIVE = EPOLLIN | EPOLLOUT | EPOLLERR | EPOLLHUP | EPOLLWAKEUP | EPOLLET | EPOLLEXCLUSIVE
-#: How many instances may watch each other in a row. Linux allows five; the scheduler's and poll's own come on top.
-_DEPTH = 3
+#: how many instances may watch each other in a row: EP_MAX_NESTS and one, fs/eventpoll.c
+_DEPTH = 5
+#: of how many the host can be asked to wait: the scheduler's and poll's own come on top
+_WAITABLE = 3
 
 
 class _Item:
@@ -138,6 +140,10 @@ class Epoll(Anonymous):
     def height(self) -> int:
         """How many instances stand in the longest row that ends here."""
         return 1 + max((one.height() for one in self.watchers or ()), default=0)
+
+    def too_deep(self) -> bool:
+        """Whether waiting for it means looking at intervals."""
+        return self.depth() > _WAITABLE
 
     def collect(self, most: int) -> list:
         """[(events, data)] of at most ``most`` that are ready, in the host's order."""

@@ -1,7 +1,7 @@
 """ETXTBSY: a file that is open for writing is not executed, and a program that runs is not opened for writing.
 
-Nothing is counted while files are opened and closed. Who asks looks through what the processes have open, which are few;
-and only a file with an x bit can be a program that runs, so most opens for writing do not ask.
+Nothing is counted while files are opened and closed. Who asks looks through what the processes have open, and execute,
+which is little.
 """
 from __future__ import annotations
 
@@ -24,9 +24,16 @@ def not_written(kernel, st) -> None:
 
 def not_executed(kernel, st) -> None:
     """The file is going to be written. ETXTBSY"""
-    if st.st_mode & 0o111 and any(process.program is not None and _same(process.program.stat(), st)
-                                  for process in kernel.processes.values()):
+    key = st.st_ino, st.st_dev
+    if any(_key(process) == key for process in kernel.processes.values()):
         raise OSError(ETXTBSY, "a program that runs")
+
+
+def _key(process) -> tuple | None:
+    if process.program_key is None and process.program is not None:
+        st = process.program.stat()
+        process.program_key = st.st_ino, st.st_dev
+    return process.program_key
 
 
 def _same(one, other) -> bool:

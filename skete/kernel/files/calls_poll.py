@@ -65,7 +65,11 @@ def _wait(task, wanted: list, waiting: dict, deadline_ns: int | None, enough=boo
     held = [task.files.get(fd).hold() for fd, _ in wanted if fd >= 0]
     several = soon_ns = None
     try:
-        if len(waiting) == 1:
+        if any(getattr(file, "too_deep", bool)() for file in held):
+            host_fd, events = -1, 0
+            soon_ns = monotonic_ns() + _INTERVAL_NS
+            soon_ns = soon_ns if deadline_ns is None else min(soon_ns, deadline_ns)
+        elif len(waiting) == 1:
             (host_fd, events), = waiting.items()
         elif waiting:
             several = epoll()

@@ -10,6 +10,7 @@ from select import EPOLLIN, EPOLLOUT, POLLIN, poll
 
 from skete.abi.fcntl import O_NONBLOCK, SPLICE_F_ALL, SPLICE_F_NONBLOCK
 from skete.abi.stat import S_IFDIR, S_IFIFO, S_IFMT
+from skete.kernel.files.filelimit import room
 from skete.kernel.files.transfer import broken_pipe, iovec, read_from, readable, spread, writable, write_to
 from skete.kernel.outcome import SIGNAL, Restart, Wait
 from skete.kernel.row import ADDR, FD, SIZE, U32, Row
@@ -92,6 +93,8 @@ def _moved(task, source, in_addr: int, target, out_addr: int, count: int, flags:
 def _attempt(task, source, in_addr: int, target, out_addr: int, count: int, move) -> int:
     start = _offset(task, in_addr)
     to = _offset(task, out_addr)
+    if task.process.rlimits is not None:
+        count = room(task, target, count, to)
     try:
         done = move(source, start, target, to, count)
     except BrokenPipeError:

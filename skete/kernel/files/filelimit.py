@@ -11,7 +11,7 @@ from skete.abi.signal import SIGXFSZ
 from skete.abi.stat import S_IFMT, S_IFREG
 from skete.kernel.files.stream import head
 
-__all__ = ["check_size", "within"]
+__all__ = ["check_size", "room", "within"]
 
 _RLIMIT_FSIZE = 1
 _RLIM_INFINITY = (1 << 64) - 1
@@ -19,17 +19,23 @@ _RLIM_INFINITY = (1 << 64) - 1
 
 def within(task, file, views: list, offset: int | None = None) -> list:
     """What of the buffers may be written at the offset, or at the file's own. EFBIG and SIGXFSZ where nothing may"""
-    limit = task.process.rlimits[_RLIMIT_FSIZE][0]
     count = sum(map(len, views))
+    fits = room(task, file, count, offset)
+    return views if fits == count else head(views, fits)
+
+
+def room(task, file, count: int, offset: int | None = None) -> int:
+    """The same of so many bytes: how many."""
+    limit = task.process.rlimits[_RLIMIT_FSIZE][0]
     if limit == _RLIM_INFINITY or not count or file.poll_fd >= 0:
-        return views
+        return count
     st = file.stat()
     if st.st_mode & S_IFMT != S_IFREG:
-        return views
+        return count
     at = st.st_size if file.append else file.seek(0, SEEK_CUR) if offset is None else offset
     if at >= limit:
         _refuse(task, at, limit)
-    return views if at + count <= limit else head(views, limit - at)
+    return min(count, limit - at)
 
 
 def check_size(task, before: int, size: int) -> None:
