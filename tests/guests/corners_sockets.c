@@ -287,12 +287,70 @@ static void polling(void)
 		close(i);
 }
 
+/* What TCP and UDP say on a loopback, and which options they have. */
+static void loopback(void)
+{
+	struct sockaddr_in to = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct sockaddr none = { AF_UNSPEC };
+	socklen_t size = sizeof to;
+	int listener = socket(AF_INET, SOCK_STREAM, 0), s = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+	bind(listener, (void *)&to, sizeof to);
+	listen(listener, 5);
+	getsockname(listener, (void *)&to, &size);
+	T(connect, s, &none, 16);
+	T(shutdown, s, SHUT_RDWR);
+	close(s);
+	s = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+	T(connect, s, &to, 16);
+	struct pollfd p = { s, POLLOUT };
+	T(poll, &p, 1, 1000);
+	T(connect, s, &to, 16);
+	T(connect, s, &to, 16);
+	static const struct { int level, name, value; } options[] = {
+		{ IPPROTO_TCP, TCP_NODELAY, 5 }, { IPPROTO_TCP, TCP_MAXSEG, 10 }, { IPPROTO_TCP, TCP_KEEPIDLE, 0 },
+		{ IPPROTO_TCP, TCP_KEEPIDLE, 40000 }, { IPPROTO_TCP, TCP_KEEPIDLE, 100 }, { IPPROTO_TCP, TCP_KEEPINTVL, 0 },
+		{ IPPROTO_TCP, TCP_KEEPINTVL, 33 }, { IPPROTO_TCP, TCP_KEEPCNT, 128 }, { IPPROTO_TCP, TCP_KEEPCNT, 4 },
+		{ IPPROTO_TCP, TCP_SYNCNT, 0 }, { IPPROTO_TCP, TCP_SYNCNT, 3 }, { IPPROTO_TCP, TCP_LINGER2, -5 },
+		{ IPPROTO_TCP, TCP_DEFER_ACCEPT, 3 }, { IPPROTO_TCP, TCP_USER_TIMEOUT, -1 },
+		{ IPPROTO_TCP, TCP_USER_TIMEOUT, 1000 }, { IPPROTO_TCP, TCP_CORK, 2 }, { IPPROTO_TCP, 9999, 1 },
+		{ IPPROTO_IP, IP_TOS, 0x10 }, { IPPROTO_IP, IP_TTL, 0 }, { IPPROTO_IP, IP_TTL, 256 }, { IPPROTO_IP, IP_TTL, 5 },
+		{ IPPROTO_IP, IP_MTU_DISCOVER, 9 }, { IPPROTO_IP, IP_RECVERR, 1 }, { IPPROTO_IP, IP_MULTICAST_TTL, 3 },
+		{ IPPROTO_IP, IP_FREEBIND, 1 }, { IPPROTO_IP, 999, 1 },
+	};
+	for (unsigned i = 0; i < sizeof options / sizeof *options; i++) {
+		int value = options[i].value, level = options[i].level, name = options[i].name;
+		int fd = socket(AF_INET, name == IP_MULTICAST_TTL ? SOCK_DGRAM : SOCK_STREAM, 0);
+		printf("option %d of %d, %d\n", name, level, value);
+		T(setsockopt, fd, level, name, &value, 4);
+		size = 4;
+		T(getsockopt, fd, level, name, &value, &size);
+		printf("  %d, %d bytes\n", value, size);
+		close(fd);
+	}
+	int value = 1, datagrams = socket(AF_INET, SOCK_DGRAM, 0), receiver = socket(AF_INET, SOCK_DGRAM, 0);
+	to.sin_port = 0;
+	size = sizeof to;
+	bind(receiver, (void *)&to, sizeof to);
+	getsockname(receiver, (void *)&to, &size);
+	T(setsockopt, s, IPPROTO_TCP, TCP_NODELAY, &value, 1);
+	T(setsockopt, s, SOL_SOCKET, SO_KEEPALIVE, &value, 2);
+	T(setsockopt, s, SOL_SOCKET, 9999, &value, 2);
+	T(setsockopt, s, SOL_SOCKET, 9999, &value, 4);
+	T(setsockopt, s, 9999, 1, &value, 4);
+	T(connect, datagrams, &to, 16);
+	T(getpeername, datagrams, &to, &size);
+	T(connect, datagrams, &none, 16);
+	T(getpeername, datagrams, &to, &size);
+	close(s), close(listener), close(datagrams), close(receiver);
+}
+
 int main(void)
 {
 	making();
 	options();
 	messages();
 	internet();
+	loopback();
 	polling();
 	return 0;
 }

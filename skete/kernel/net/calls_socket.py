@@ -133,11 +133,13 @@ def connect(task, fd: int, addr: int, length: int):
     """connect(2). EINPROGRESS EALREADY EISCONN ECONNREFUSED ENETUNREACH ETIMEDOUT EAGAIN EINTR and others"""
     s = get(task, fd)
     where = sockaddr.read(task.mm, addr, length)
-    if s.family == AF_UNIX and where[:2] == bytes(2) and s.kind == SOCK_DGRAM:
+    if s.domain in (UNIX, LOOPBACK) and where[:2] == bytes(2) and s.kind == SOCK_DGRAM:
         from skete.kernel.net.inet import disconnect
         disconnect(s)
         s.peer = s.peer_name = None
         return 0
+    if s.domain is LOOPBACK and where[:2] == bytes(2) and len(where) >= 16 and s.peer is None:
+        return 0        # AF_UNSPEC: not connected it is
     sockaddr.family_of(where)
     try:
         return s.domain.connect(task, s, where)
@@ -243,7 +245,7 @@ def shutdown(task, fd: int, how: int) -> int:
     s = get(task, fd)
     if not 0 <= how <= SHUT_RDWR:
         raise OSError(EINVAL, f"how {how}")
-    if s.family != AF_UNIX and not s.connects and s.domain is LOOPBACK and s.peer is None:
+    if s.domain is LOOPBACK and s.peer is None and s.arrivals is None:
         raise OSError(ENOTCONN, "has no peer")
     s.sock.shutdown(how)
     if s.far is not None:

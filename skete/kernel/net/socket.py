@@ -32,13 +32,14 @@ class Socket(Stream):
     room: those who wait to be connected
     creds, peer_creds: (pid, uid, gid) of who made it, listened or connected
     receive_ns, send_ns: SO_RCVTIMEO, SO_SNDTIMEO, 0 for none;  linger: whether close(2) would wait
-    options: {(level, name): bytes} that are kept here rather than on the host
+    options: {(level, name): bytes} that are kept here rather than on the host;  mirror: net.mirror's socket, or None
+    started: connect(2) has said EINPROGRESS, and not yet that it is done
     far, readers: the connection's other end, where both are Unix sockets of the host and known here: then who waits for
     data stands in ``readers``, and what is done at the other end wakes them (see link)
     """
     __slots__ = ("net", "sock", "domain", "family", "kind", "protocol", "name", "bound", "peer", "peer_name",
                  "arrivals", "room", "creds", "peer_creds", "receive_ns", "send_ns", "linger", "passcred", "options",
-                 "far", "readers")
+                 "mirror", "started", "far", "readers")
 
     def __init__(self, kernel, sock, domain, family: int, kind: int, protocol: int, flags: int, creds: tuple):
         from os import fstat
@@ -52,7 +53,7 @@ class Socket(Stream):
         self.creds = creds
         self.receive_ns = self.send_ns = 0
         self.linger = self.passcred = False
-        self.options = {}
+        self.options, self.mirror, self.started = {}, None, False
         self.far = self.readers = None
 
     @property
@@ -72,6 +73,8 @@ class Socket(Stream):
             self.net.unbind(self.bound)
         self.sock.close()
         self.unlink()
+        if self.mirror is not None:
+            self.mirror.close()
         self.arrivals = None
         self.room.wake()
         if self.family == AF_UNIX and self.net.transit.parcels:
