@@ -17,6 +17,7 @@ class Anonymous(Description):
     """kind: what /proc/self/fd shows, "anon_inode:[eventfd]"."""
     __slots__ = ()
     kind = b""
+    least = 8
 
     def __init__(self, host_fd: int, flags: int):
         super().__init__(flags | O_RDWR, b"anon_inode:" + self.kind, host_fd, host_fd)

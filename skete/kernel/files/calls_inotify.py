@@ -4,7 +4,7 @@ from __future__ import annotations
 from errno import EINVAL
 
 from skete.abi.fcntl import AT_FDCWD, O_CLOEXEC, O_NONBLOCK, O_RDONLY
-from skete.kernel.files.stream import Stream
+from skete.kernel.files.stream import Fifo
 from skete.kernel.files.walk import walk
 from skete.kernel.row import FD, I32, PATH, U32, Row
 
@@ -16,7 +16,7 @@ _IN_DONT_FOLLOW, _IN_ONLYDIR, _IN_MASK_ADD, _IN_MASK_CREATE, _IN_ALL = 0x0200_00
 _KNOWN = 0xf700_0000 | 0xefff
 
 
-class Inotify(Stream):
+class Inotify(Fifo):
     """The descriptor: a stream of struct inotify_event, whole ones only."""
     __slots__ = ()
 

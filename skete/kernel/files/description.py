@@ -42,6 +42,8 @@ class Description:
     in_frames = False
     #: where the guest's buffer cannot be accessed, the host is shown such memory, and says what comes of it
     shows_bad = False
+    #: bytes that a read has at least, where there is such a thing
+    least = 0
 
     def __init__(self, flags: int, path: bytes = b"", host_fd: int = -1, poll_fd: int = -1):
         self.flags, self.path, self.refs = flags & ~_ONCE, path, 0

@@ -20,7 +20,7 @@ from skete.abi.stat import DT_BLK, DT_CHR, DT_DIR, DT_FIFO, DT_LNK, DT_REG, DT_S
 from skete.kernel.files.host import HostFile, HostPath, statfs_fields
 from skete.kernel.files.listing import OpenDirectory
 from skete.kernel.files.node import Directory
-from skete.kernel.files.stream import Stream
+from skete.kernel.files.stream import Fifo
 
 __all__ = ["FileHolder", "HostDirectory", "open_root"]
 
@@ -152,7 +152,7 @@ class HostDirectory(Directory):
                 wrap(file)
             return file
         if kind == S_IFIFO:
-            return Stream(host_fd, flags, path)
+            return Fifo(host_fd, flags, path)
         os.close(host_fd)
         raise OSError(EACCES, "no regular file any more")
 

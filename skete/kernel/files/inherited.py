@@ -8,7 +8,7 @@ from fcntl import F_GETFL, fcntl
 from skete.abi.fcntl import F_DUPFD_CLOEXEC, O_ACCMODE, O_CLOEXEC, O_NOCTTY, O_NONBLOCK, SETFL_MASK
 from skete.abi.stat import S_IFCHR, S_IFIFO, S_IFMT, S_IFREG, S_IFSOCK
 from skete.kernel.files.host import HostFile
-from skete.kernel.files.stream import SharedStream, SocketStream, Stream
+from skete.kernel.files.stream import Fifo, SharedStream, SocketStream
 
 __all__ = ["stdio"]
 
@@ -56,7 +56,7 @@ def _wrap(fd: int):
     if kind == S_IFIFO:
         again = _open_again(kept, flags)
         path = b"pipe:[%d]" % st.st_ino
-        return SharedStream(kept, flags, path) if again < 0 else Stream(again, flags, path)
+        return SharedStream(kept, flags, path) if again < 0 else Fifo(again, flags, path)
     if kind == S_IFCHR and os.isatty(kept):
         from skete.kernel.files.terminal import SharedTerminal, Terminal
         again = -1 if st.st_rdev == _PTMX else _open_again(kept, flags)

@@ -12,14 +12,14 @@ import os
 from errno import EINVAL
 
 from skete.abi.fcntl import F_SETPIPE_SZ, O_CLOEXEC, O_DIRECT, O_NONBLOCK, O_RDONLY, O_WRONLY
-from skete.kernel.files.stream import Stream
+from skete.kernel.files.stream import Fifo
 from skete.kernel.outcome import Wait
 from skete.kernel.scheduler import Queue
 
 __all__ = ["make_pipe"]
 
 
-class End(Stream):
+class End(Fifo):
     """One end of a pipe. waiting: who blocks here;  other: the queue of those who block at the other end"""
     __slots__ = ("waiting", "other")
 

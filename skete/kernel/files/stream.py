@@ -24,7 +24,7 @@ from skete.abi.ioctls import FIONREAD
 from skete.abi.stat import PIPEFS_MAGIC, S_IFCHR, S_IFMT, ST_VALID
 from skete.kernel.files.description import Description
 
-__all__ = ["SharedStream", "SocketStream", "Stream", "bad"]
+__all__ = ["Fifo", "SharedStream", "SocketStream", "Stream", "bad"]
 
 _BAD = None
 _BAD_SIZE = 1 << 20
@@ -42,7 +42,6 @@ def bad(count: int) -> list:
 class Stream(Description):
     """A host descriptor in non-blocking mode that nobody else's program shares the mode of."""
     __slots__ = ()
-    shows_bad = True
 
     def __init__(self, host_fd: int, flags: int, path: bytes):
         super().__init__(flags, path, host_fd, host_fd)
@@ -85,6 +84,12 @@ class Stream(Description):
     def utime(self, times: tuple | None) -> None:
         self._ours()
         os.utime(self.host_fd, ns=times) if times else os.utime(self.host_fd)
+
+
+class Fifo(Stream):
+    """A pipe that is the host's in all it does: nobody here looks at what is moved."""
+    __slots__ = ()
+    shows_bad = True
 
 
 class SharedStream(Stream):

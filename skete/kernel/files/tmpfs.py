@@ -13,7 +13,7 @@ from skete.kernel.files.node import Directory
 from skete.kernel.files.pseudo import PseudoPath
 from skete.kernel.files.ram import Content, Quota, store_of
 from skete.kernel.files.ramfile import INODES, RamFile, RamInode, ram_statfs
-from skete.kernel.files.stream import Stream
+from skete.kernel.files.stream import Fifo
 
 __all__ = ["Tmpfs"]
 
@@ -131,12 +131,12 @@ class RamDirectory(Directory):
             inode.truncate(0)
         return RamFile(inode, flags, b"/" + b"/".join(path), self.mount)
 
-    def _open_fifo(self, inode: RamInode, flags: int, path: tuple) -> Stream:
+    def _open_fifo(self, inode: RamInode, flags: int, path: tuple) -> Fifo:
         """A FIFO is one of the host, without a name there, opened through /proc: fifo(7)'s rules are the host's."""
         if inode.fifo < 0:
             inode.fifo = _nameless_fifo()
         host_fd = os.open(b"/proc/self/fd/%d" % inode.fifo, flags & O_ACCMODE | O_NONBLOCK | os.O_CLOEXEC)
-        return Stream(host_fd, flags, b"/" + b"/".join(path))
+        return Fifo(host_fd, flags, b"/" + b"/".join(path))
 
     # changing
 

@@ -17,8 +17,6 @@ __all__ = ["broken_pipe", "buffers", "interrupted", "iovec", "read_from", "read_
 
 _IOVEC = Struct("<Qq")
 _PAGE = 4096
-#: what reads at least are, of descriptors that know no smaller ones: eventfd, timerfd
-_LEAST = 8
 
 
 def readable(task, fd: int):
@@ -95,8 +93,8 @@ def _read(task, file, pieces: list) -> int:
         if e.errno != EFAULT:
             raise
         return file.read_nowhere(sum(length for _, length in pieces))
-    if file.poll_fd >= 0 and sum(map(len, views)) < min(_LEAST, sum(length for _, length in pieces)):
-        return file.read_nowhere(_LEAST)
+    if file.least and sum(map(len, views)) < file.least <= sum(length for _, length in pieces):
+        return file.read_nowhere(file.least)
     return file.read(views)
 
 
