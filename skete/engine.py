@@ -180,6 +180,10 @@ class Facts:
         result, where its first word is 0. Where the address cannot be written, and with any other word, it is ours."""
         raise NotImplementedError
 
+    def yields(self, nr: int) -> None:
+        """This call lets other threads of the host run and comes back with 0; nobody need hear of it."""
+        raise NotImplementedError
+
     def now(self, clock: int) -> int:
         """What to tell of a host's clock, ns: nothing earlier than what was told before, by us or without us. Only of
         CLOCK_REALTIME, MONOTONIC, BOOTTIME and TAI."""

@@ -17,7 +17,9 @@ __all__ = ["Answers"]
 _GETPID, _IOCTL, _GETUID, _GETGID, _GETEUID, _GETEGID, _GETPPID, _GETTID = 39, 16, 102, 104, 107, 108, 110, 186
 #: gettimeofday time clock_gettime
 _CLOCKS = ((96, "timeval"), (201, "seconds"), (228, "timespec"))
-_NUMBERS = (_GETPID, _IOCTL, _GETUID, _GETGID, _GETEUID, _GETEGID, _GETPPID, _GETTID, *(nr for nr, _ in _CLOCKS))
+_SCHED_YIELD = 24
+_NUMBERS = (_GETPID, _IOCTL, _GETUID, _GETGID, _GETEUID, _GETEGID, _GETPPID, _GETTID, _SCHED_YIELD,
+            *(nr for nr, _ in _CLOCKS))
 #: calls that want the caller's registers, or change its address space, which it has to do itself: mmap mprotect munmap
 #: brk rt_sigreturn mremap clone fork vfork execve exit kill sigaltstack arch_prctl tkill exit_group tgkill execveat clone3
 _TRAPPING = frozenset((9, 10, 11, 12, 15, 25, 56, 57, 58, 59, 60, 62, 131, 158, 200, 231, 234, 322, 435))
@@ -62,6 +64,8 @@ class Answers:
         for nr, form in _CLOCKS:
             if nr in self.numbers:
                 facts.clock(nr, form)
+        if _SCHED_YIELD in self.numbers:
+            facts.yields(_SCHED_YIELD)
 
     def now(self, process, clock: int) -> int:
         """CLOCK_REALTIME, MONOTONIC, BOOTTIME or TAI in ns, never before what the process has been told there."""

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/time.h>
@@ -100,7 +101,7 @@ static void before_the_return(void)
 /* Waits that are interrupted, or gone on with. */
 static void waiting(void)
 {
-	struct timespec nap = { 0, 20 * 1000 * 1000 };
+	struct timespec nap = { 10, 0 };		/* a busy machine may be late with the signal */
 	struct pollfd none = { -1, 0, 0 };
 	int ends[2], i, restarted = 0;
 	pid_t child;
@@ -112,7 +113,7 @@ static void waiting(void)
 		every_us(3000);
 		CHECK(read(ends[0], &byte, 1) == -1 && errno == EINTR);
 		CHECK(nanosleep(&nap, NULL) == -1 && errno == EINTR);
-		CHECK(poll(&none, 1, 1000) == -1 && errno == EINTR);
+		CHECK(poll(&none, 1, 10000) == -1 && errno == EINTR);
 		handle(SIGALRM, on_alarm, SA_RESTART);
 		child = fork();
 		if (child == 0) {
@@ -169,6 +170,38 @@ static void *of_a_thread(void *fd)
 	return NULL;
 }
 
+static volatile int turn;
+
+static void *waits_for_its_turn(void *first)
+{
+	long i;
+
+	for (i = 0; i < 1000; i++) {
+		while (turn != !first)
+			if (sched_yield() != 0)
+				return (void *)1;
+		turn = !turn;
+	}
+	return NULL;
+}
+
+/* Yielding, alone and to each other, while handlers make calls of their own. */
+static void yielding(void)
+{
+	pthread_t thread;
+	void *failed;
+	int i;
+
+	handle(SIGALRM, on_alarm, SA_RESTART);
+	every_us(2000);
+	for (i = 0; i < OFTEN; i++)
+		CHECK(syscall(SYS_sched_yield, 1, 2, 3) == 0);
+	CHECK(pthread_create(&thread, NULL, waits_for_its_turn, NULL) == 0);
+	CHECK(waits_for_its_turn(&thread) == NULL);
+	CHECK(pthread_join(thread, &failed) == 0 && !failed);
+	every_us(0);
+}
+
 /* From the second thread on, two may be in the same call. */
 static void threads(void)
 {
@@ -200,6 +233,7 @@ int main(void)
 	puts("waits are interrupted and gone on with");
 	turns();
 	puts("two processes take turns");
+	yielding();
 	threads();
 	puts("threads are kept apart");
 	unlink("scratch");

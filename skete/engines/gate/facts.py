@@ -12,7 +12,7 @@ from skete.engines.gate.layout import (
     FACT_CLOCK_COUNTS, FACT_CLOCK_NUMBERS, FACT_CLOCKS, FACT_COUNTS, FACT_DESCRIPTOR, FACT_END, FACT_FD_COUNT,
     FACT_FD_NUMBERS, FACT_FDS, FACT_KINDS, FACT_MANY, FACT_MISSED, FACT_NUMBERS, FACT_POST, FACT_SLOT, FACT_TABLE,
     FACT_TABLE_END, FACT_TABLE_ENTRIES, FACT_TABLE_SHIFT, FACT_THREADS, FACT_TIMESPEC, FACT_VALUE, FACT_VALUES,
-    FACTS_BASE, GATE_BASE)
+    FACT_YIELD, FACTS_BASE, GATE_BASE, YIELD_NR)
 
 __all__ = ["Facts", "host_reads_fs"]
 
@@ -33,6 +33,7 @@ class Facts(Contract):
     """Every change is one aligned store of 8 bytes, so a thread that is in the gate sees the old or the new.
 
     Wanted of an engine: ``clocks``, None at first; ``begin_clocks()``: :func:`skete.engines.gate.clocks.begin`.
+    ``yields``: whether programs can make that one call of the host.
     show: makes the page of clocks seen in the space, soon;  reads_fs(): whether the guest may execute rdfsbase"""
     __slots__ = ("engine", "words", "clocked", "_table", "_descriptor", "_show", "_reads_fs")
     gate = GATE_BASE
@@ -74,6 +75,10 @@ class Facts(Contract):
         number = _FORMS.index(form)
         self.words[_NUMBERS + number] = nr
         self.words[FACT_KINDS // 8 + nr] = FACT_TIMESPEC + number
+
+    def yields(self, nr: int) -> None:
+        if nr == YIELD_NR and self.engine.yields:
+            self.words[FACT_YIELD // 8] = 1
 
     def clock_number(self, form: int) -> int:
         """The call of a form: its place in _FORMS."""

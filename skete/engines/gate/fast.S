@@ -21,6 +21,11 @@
  *   fast_many to fast_found     so too, but number and return address are in rax
  *   fast_posted to fast_seen    in a call, like in the gate: nothing, or the answer is taken for us
  *   from fast_seen on           all registers are as after the call
+ *   yield to yielding           nothing is done yet: made with "syscall" instead
+ *   yielding to fast_yielded    so too, but rdi is in the slot
+ *   fast_yielded to yield_end   done, but rdi and the return address are in the slot
+ *
+ * Yielding is for the host to do where the engine lets that one call pass.
  *
  * The time is told from rows that the monitor has filled in (clocks.py): what a
  * clock said at a moment of the processor's counter, and how fast it runs. Where
@@ -36,8 +41,8 @@
  * Constants come from layout.py through -D.
  */
 
-	.hidden fast, fast_post, fast_many, fast_found, fast_posted, fast_rung, fast_seen
-	.globl fast, fast_post, fast_many, fast_found, fast_posted, fast_rung, fast_seen
+	.hidden fast, fast_post, fast_many, fast_found, fast_posted, fast_rung, fast_seen, fast_yielded
+	.globl fast, fast_post, fast_many, fast_found, fast_posted, fast_rung, fast_seen, fast_yielded
 	.section .fast, "ax"		/* at GATE_BASE */
 fast:
 	cmp $FACT_NUMBERS, %rax
@@ -99,7 +104,9 @@ fast_many:
 fast_found:
 	test %r11, %r11
 	jz 8f
-3:	mov %rax, SLOT_CALL_NR(%r11)
+3:	cmp $YIELD_NR, %rax
+	je yield
+post:	mov %rax, SLOT_CALL_NR(%r11)
 	mov %rdi, SLOT_CALL_NR+8(%r11)
 	mov %rsi, SLOT_CALL_NR+16(%r11)
 	mov %rdx, SLOT_CALL_NR+24(%r11)
@@ -134,6 +141,20 @@ fast_seen:
 	jmp *%rcx
 7:	mov SLOT_CALL_NR(%r11), %rax
 8:	lea -2(%rcx), %rcx
+	jmp *%rcx
+
+yield:	cmpl $0, fact_yield(%rip)
+	je post
+	mov %rdi, SLOT_CALL_NR+8(%r11)
+	mov %rcx, SLOT_CALL_RETURN(%r11)
+	mov %r11, %rdi
+yielding:
+	syscall
+fast_yielded:
+	mov SLOT_CALL_RETURN(%rdi), %rcx
+	mov SLOT_CALL_NR+8(%rdi), %rdi
+yield_end:
+	lock incq facts + FACT_COUNTS + 8 * YIELD_NR(%rip)
 	jmp *%rcx
 
 /* One clock: the registers that an argument's value is put back into and lent from, that value, the form of the answer.
@@ -269,7 +290,7 @@ sample:	push %rbx
 	pop %rbx
 	ret
 	.org GATE_PARTS - GATE_BASE
-	.quad fast_post, fast_many, fast_found, fast_posted, fast_rung, fast_seen, sample
+	.quad fast_post, fast_many, fast_found, fast_posted, fast_rung, fast_seen, sample, yield, yielding, fast_yielded, yield_end
 	piece monotonic
 	piece realtime
 	piece boottime

@@ -21,11 +21,11 @@ CLOCKS_BASE = FACTS_BASE + SLOT_SIZE
 RESERVED_END = 0x7000_1000_0000
 
 #: where the addresses of the gate's parts stand: fast_post fast_many fast_found fast_posted fast_rung fast_seen, the
-#: monitor's sample, then from where to where each of TOLD is
+#: monitor's sample, yield yielding fast_yielded yield_end, then from where to where each of TOLD is
 GATE_PARTS = GATE_BASE + 0xc00
 #: the pieces that tell the time: form of the answer, the register that is lent, what stood in it
 TOLD = ((0, "rdi", 1), (0, "rdi", 0), (0, "rdi", 7), (0, "rdi", 11), (1, "rsi", 0), (2, "rdi", 0))
-PARTS = 7 + 2 * len(TOLD)
+PARTS = 11 + 2 * len(TOLD)
 
 # A call that a thread posts at the fast gate, without a trap. A cache line for each side, so that one store of either
 # costs one transfer; one that changes rarely; and one for what only the gate needs.
@@ -48,6 +48,7 @@ FACT_SLOT = 0x3210                  # address of the only thread's slot, where c
 FACT_THREADS = 0x3218               # address of the table of threads, where they can be told apart; or 0
 FACT_CLOCKS = 0x3220                # not 0: the page of clocks is there
 FACT_CLOCK_NUMBERS = 0x3228         # by form: the call's number
+FACT_YIELD = 0x3248                 # not 0: YIELD_NR is the host's to do
 FACT_MISSED = 0x3240                # how often a clock was asked for and could not be told
 FACT_CLOCK_COUNTS = 0x3280          # by form: how often it was told
 FACT_END = 0x4000
@@ -76,13 +77,16 @@ CALL_PENDING, CALL_TRAP = -0x8000_0000, -0x7fff_ffff
 #: an accidental pass-through would be ENOSYS; any other number there is an order being carried out.
 RING_NR = 0x5ce7e
 
+#: sched_yield, the one call that may be the host's
+YIELD_NR = 24
+
 #: how often the gate looks for an answer before it rings, while the monitor polls: some 50 us where pause takes 3 cycles,
 #: 1 ms where it takes 140. The monitor says when it goes to sleep, so this is only for calls that take long
 GATE_SPINS = 20000
 
 SHARED = ("STUB_BASE SLOTS_BASE SLOT_SIZE RESERVED_END SLOT_CALL SLOT_CALL_NR SLOT_CALL_REPLY SLOT_CALL_POLLED "
           "SLOT_CALL_RETURN FACT_TABLE_ENTRIES FACT_TABLE_SHIFT "
-          "CALL_PENDING CALL_TRAP GATE_BASE GATE_PARTS GATE_SPINS RING_NR FACTS_BASE FACT_NUMBERS FACT_VALUES FACT_COUNTS "
+          "CALL_PENDING CALL_TRAP GATE_BASE GATE_PARTS GATE_SPINS RING_NR YIELD_NR FACTS_BASE FACT_NUMBERS FACT_VALUES FACT_COUNTS "
           "FACT_FD_NUMBERS FACT_VALUE FACT_DESCRIPTOR FACT_POST FACT_TIMEVAL "
           "ROW_SIZE ROW_COUNTER ROW_WINDOW ROW_RATE ROW_NS ROW_SECONDS SAMPLE_READ SAMPLE_CLOCK SAMPLE_TRIES "
           "SAMPLE_ENOUGH SAMPLE_WIDTH SAMPLE_COUNTER SAMPLE_SECONDS SAMPLE_NS").split()
@@ -92,6 +96,7 @@ SYMBOLS = {"facts": FACTS_BASE, "fact_fds": FACTS_BASE + FACT_FDS, "fact_fd_coun
            "fact_many": FACTS_BASE + FACT_MANY, "fact_slot": FACTS_BASE + FACT_SLOT,
            "fact_threads": FACTS_BASE + FACT_THREADS, "fact_clocks": FACTS_BASE + FACT_CLOCKS,
            "fact_clock_numbers": FACTS_BASE + FACT_CLOCK_NUMBERS, "fact_missed": FACTS_BASE + FACT_MISSED,
+           "fact_yield": FACTS_BASE + FACT_YIELD,
            "fact_clock_counts": FACTS_BASE + FACT_CLOCK_COUNTS, "clocks": CLOCKS_BASE}
 
 

@@ -60,7 +60,8 @@ class Post:
     def __init__(self, engine, parts: tuple):
         self.engine = engine
         self._post_at, self._many_at, self._found_at, self._posted_at, self.rang_at, self._seen_at = parts[:6]
-        self._told = tuple(zip(parts[7::2], parts[8::2], TOLD))
+        self._yield_at, self._yielding_at, self._yielded_at, self._yield_end = parts[7:11]
+        self._told = tuple(zip(parts[11::2], parts[12::2], TOLD))
         self.served = 0
         self.alone = len(os.sched_getaffinity(0)) == 1      # nobody could post while we look
         self.trapping = None            # the vcpu that makes its call again
@@ -197,7 +198,7 @@ class Post:
             return True
         regs = vcpu.regs
         if not self._post_at <= regs.rip < self._seen_at:
-            if self._untell(vcpu, regs):
+            if self._untell(vcpu, regs) or self._unyield(vcpu, regs):
                 vcpu.regs = regs
             return False
         before = regs.rip
@@ -233,6 +234,19 @@ class Post:
                 regs.rdx, regs.rax, regs.rip = regs.r11, vcpu.space.facts.clock_number(form), regs.rcx - 2 & _MASK
                 return True
         return False
+
+    def _unyield(self, vcpu, regs) -> bool:
+        """Registers as before a call that yields, or as behind it."""
+        rip, words, at = regs.rip, vcpu.words, vcpu.at
+        if not self._yield_at <= rip < self._yield_end:
+            return False
+        if rip >= self._yielding_at:
+            regs.rdi = words[at + _NR + 1]
+        if rip >= self._yielded_at:
+            regs.rcx, regs.rip = words[at + _RETURN], self._yield_end
+        else:
+            regs.rip = regs.rcx - 2 & _MASK
+        return True
 
     def trap(self, vcpu) -> None:
         """Have a thread whose call we serve make it again with ``syscall``, and wait for that: its registers are known

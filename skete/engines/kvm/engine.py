@@ -26,6 +26,7 @@ _SOON_S = 5
 
 class KvmEngine(Engine):
     name = "kvm"
+    yields = False                  # there is no host to do it in there
     user_range = (0x1_0000, faults.TASK_SIZE)
     reserved = [(STUB_BASE, RESERVED_END)]
     in_monitor = True

@@ -48,6 +48,7 @@ _CONTEXT_FROM, _CONTEXT_TO = SLOT_STACK, SLOT_SIZE - sigframe.FRAME_SIZE
 
 class ProcessEngine(Engine):
     name = "process"
+    yields = True
     user_range = (0x1_0000, TASK_SIZE)
     reserved = [(STUB_BASE, RESERVED_END)]
 

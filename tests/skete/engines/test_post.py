@@ -6,7 +6,7 @@ import pytest
 
 from skete import engines
 from skete.engine import Died, Kicked, Regs, Syscall
-from skete.engines.gate.layout import GATE_BASE, SLOT_CALL, SLOT_CALL_REPLY, SLOTS_BASE
+from skete.engines.gate.layout import FACT_COUNTS, GATE_BASE, SLOT_CALL, SLOT_CALL_REPLY, SLOTS_BASE
 from tests.skete.engines.conftest import SPIN, STACK, TEXT, Bare
 
 _MASK = 2 ** 64 - 1
@@ -119,6 +119,43 @@ def test_a_kick_finds_it_anywhere(bare):
         if n % 3 == 0:
             vcpu.kick()
     assert kicks <= 1000
+
+
+def test_a_kick_finds_it_yielding_anywhere(bare, engine_name):
+    """The host yields; registers are those from before the call, or from behind it, and it is counted once."""
+    if engine_name == "kvm":
+        pytest.skip("there is no host to yield in a virtual machine")
+    arguments = "bf11110000 be22220000 ba33330000"      # mov $..., %edi, %esi, %edx
+    body = arguments + gate(24) + "4885c0 7402 0f0b ffc3"       # test %rax, %rax; je 1f; ud2; 1: inc %ebx
+    m = bare(body + "e9" + struct.pack("<i", -(len(bytes.fromhex(body)) + 5)).hex())
+    m.space.facts.post([24])
+    m.space.facts.yields(24)
+    calls = count = 0
+    for _ in range(300):
+        event = m.next(0.0001)
+        if event is None:
+            m.vcpu.kick()
+            event = m.next()
+        vcpu, trap = event
+        if type(trap) is Syscall:
+            assert trap.nr == 24 and trap.words[:3] == (0x1111, 0x2222, 0x3333)
+            calls += 1
+            vcpu.resume(0)
+            continue
+        assert type(trap) is Kicked, trap
+        regs = vcpu.regs
+        assert not m.engine.post._yield_at <= regs.rip < m.engine.post._yield_end
+        if TEXT + 15 <= regs.rip < TEXT + 0x100:
+            assert (regs.rdi, regs.rsi, regs.rdx) == (0x1111, 0x2222, 0x3333)
+        count = regs.rbx
+        vcpu.resume()
+    m.vcpu.kick()
+    vcpu, trap = m.next()
+    if type(trap) is Syscall:           # it is made with "syscall", and not done
+        calls += 1
+    count = vcpu.regs.rbx
+    counted = m.space.facts.words[FACT_COUNTS // 8 + 24]
+    assert counted > 1000 and counted + calls - 1 <= count <= counted + calls
 
 
 def test_a_thread_among_others_is_known_by_its_fs_base(bare):

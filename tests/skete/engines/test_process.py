@@ -37,6 +37,15 @@ def test_calls_the_filter_would_know_by_number_trap_like_any_other(bare):
         assert type(trap) is Syscall and trap.nr == nr
 
 
+def test_where_the_gate_yields_nothing_else_passes(bare):
+    m = bare(SPIN)
+    yielding = m.engine.post._yielding_at
+    for nr in (15, 39, 56):
+        m = bare(f"b8{nr:02x}000000 48bb{yielding.to_bytes(8, 'little').hex()} ffe3")
+        _, trap = m.next()
+        assert type(trap) is Syscall and trap.nr == nr and m.vcpu.rip == yielding + 2
+
+
 def test_sendmsg_on_the_channel_number_reaches_nothing(bare):
     """The one call that the filter lets through names a descriptor that is closed: EBADF from the host."""
     m = bare("48bf0300000074656b73 31f6 31d2 b82e000000 0f05 4889c7" + GETPPID)
