@@ -268,9 +268,9 @@ class Mm:
         if vma.charged:
             self.charged -= length
         if vma.delta is not NO_FRAME:
-            if vma.backing is not None:
-                vma.backing.unmapped(vma.start + vma.delta, length)
             self.frames.give(vma.start + vma.delta, length)
+            if vma.backing is not None:     # it holds its frames itself
+                vma.backing.unmapped(vma.start + vma.delta, length)
 
     def counts(self, prot: int) -> bool:
         """Whether private memory with this protection is accounted for: what can be written, as Linux has it. Under a

@@ -32,9 +32,16 @@ class Segment(Content):
         self.times = [0, 0, int(time())]
 
     def mappings(self, kernel) -> list:
-        """[(process, first vma)] of its attachments."""
-        return [(process, vma) for process in kernel.processes.values() for vma in process.mm.vmas
-                if vma.backing is self and self.offset_of(vma.start + vma.delta) == 0]
+        """[(process, first vma)] of its attachments, or of what munmap(2) has left of them."""
+        found = []
+        for process in kernel.processes.values():
+            end = -1
+            for vma in process.mm.vmas:
+                if vma.backing is self:
+                    if vma.start != end or not self.offset_of(vma.start + vma.delta):
+                        found.append((process, vma))
+                    end = vma.end
+        return found
 
     def tidy(self, kernel) -> None:
         """Free it if that is due."""

@@ -224,9 +224,58 @@ static void sysv(void)
 	section("SysV");
 }
 
+/* How much of /proc/self/maps there is. */
+static long maps(void)
+{
+	char text[4096];
+	long n, all = 0;
+	int fd = open("/proc/self/maps", O_RDONLY);
+	while ((n = read(fd, text, sizeof text)) > 0)
+		all += n;
+	close(fd);
+	return n ? n : all;
+}
+
+/* A mapping keeps what it stands on, file or segment, and may grow into the rest of it. */
+static void outlives(void)
+{
+	int fd = memfd_create("gone", 0);
+	EQ(ftruncate(fd, 65536), 0);
+	EQ(pwrite(fd, "q", 1, 12288), 1);
+	char *p = mmap(0, 8192, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 4096);
+	close(fd);
+	p[1] = 'p';
+	CHECK(maps() > 0);
+	p = mremap(p, 8192, 32768, MREMAP_MAYMOVE);
+	CHECK(p != MAP_FAILED && p[1] == 'p' && p[8192] == 'q');
+	EQ(madvise(p, 4096, MADV_REMOVE), 0);
+	EQ(p[1], 0);
+	EQ(munmap(p, 32768), 0);
+
+	struct shmid_ds ds;
+	int id = shmget(IPC_PRIVATE, 65536, 0600);
+	p = shmat(id, 0, 0);
+	p[9000] = 's';
+	EQ(munmap(p, 4096), 0);
+	EQ(shmctl(id, IPC_RMID, 0), 0);
+	int other = shmget(IPC_PRIVATE, 65536, 0600);
+	char *q = shmat(other, 0, 0);
+	EQ(q[9000], 0);
+	EQ(shmctl(id, IPC_STAT, &ds), 0);
+	EQ(ds.shm_nattch, 1);
+	CHECK(maps() > 0);
+	EQ(p[9000], 's');
+	EQ(munmap(p + 4096, 61440), 0);
+	FAILS(shmctl(id, IPC_STAT, &ds), EINVAL);
+	EQ(shmdt(q), 0);
+	EQ(shmctl(other, IPC_RMID, 0), 0);
+	section("outlived files");
+}
+
 int main(void)
 {
 	umask(022);
+	outlives();
 	sysv();
 	memfd();
 	posix_shm();

@@ -133,10 +133,6 @@ class HostPages(Content):
         except OSError:
             pass        # the host's disk is full, say: who wants to know asks msync(2), as on Linux
 
-    def idle(self) -> bool:
-        """Whether nobody has it mapped any more."""
-        return not any(self.store.frames.held_twice(frame, length) for frame, length in self._extents)
-
     def release(self) -> None:
         super().release()
         self.hashes = {}

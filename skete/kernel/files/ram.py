@@ -41,17 +41,31 @@ class Store:
         self.used = 0
         self.limit = kernel.config.memory or kernel.config.physical() // 2
         self.ino = 1
+        self.orphans = []           # contents without a file, but perhaps mapped
         self.segments = 0           # how many SysV segments there have been: the next one's id
         self._zeros = memoryview(bytes(1 << 16))
 
     def charge(self, size: int) -> None:
         """Account for pages about to be written. ENOSPC"""
+        if self.orphans:
+            self.sweep()
         used = self.used + size
         if self.kernel.config.memory is not None:
             used += sum(process.mm.charged for process in self.kernel.processes.values())
         if used > self.limit:
             raise OSError(ENOSPC, f"{size} bytes more than the limit leaves")
         self.used += size
+
+    def sweep(self) -> None:
+        """Free the orphans that are mapped no more."""
+        orphans, self.orphans = self.orphans, []
+        if not self.alive():
+            return
+        for content in orphans:
+            if content.idle():
+                content.free()
+            else:
+                self.orphans.append(content)
 
     def number(self) -> int:
         """A new inode number."""
@@ -300,13 +314,19 @@ class Content:
             raise OSError(ENXIO, "no data after it")
         return self.size
 
+    def idle(self) -> bool:
+        """Whether nobody has it mapped any more: who has holds its frames as well."""
+        return not any(self.store.frames.held_twice(frame, length) for frame, length in self._extents)
+
     def release(self) -> None:
-        """The file is gone. What is mapped stays until it is not."""
-        if not self.store.alive():
-            return
-        for size in (self.pages,):
-            self.store.used -= size
-            self.quota.used -= size
+        """The file is gone. While it is mapped it stays all the same: a mapping may still grow."""
+        self.store.orphans.append(self)
+        self.store.sweep()
+
+    def free(self) -> None:
+        """Give back what it has."""
+        self.store.used -= self.pages
+        self.quota.used -= self.pages
         for frame, length in self._extents:
             self.store.frames.give(frame, length)
         self._extents, self._offsets, self._written, self._capacity, self.size = [], [], {}, 0, 0
@@ -325,3 +345,5 @@ class Content:
 
     def unmapped(self, frame: int, length: int) -> None:
         """A mapping has let go of these frames."""
+        if self.store.orphans:
+            self.store.sweep()
