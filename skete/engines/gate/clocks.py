@@ -33,6 +33,8 @@ _SETTABLE = frozenset((CLOCK_REALTIME, CLOCK_TAI))
 WINDOW_NS, MOST_NS = 10_000_000, 900
 #: the rate is taken too slow by one part in 2**17, 8 ppm: 76 ns of a window; the rest is what samples may be off
 _SLOWER, _WIDEST_NS = 17, MOST_NS - 100
+#: a rate that is none: a counter of more than 10 GHz (or less than 1), or one part in 2**10 off the one before
+_SLOWEST, _ODD = (1 << 64) // 10, 10
 #: a rate is measured over so long, at least and at most; when a sample is so old, another is kept to measure from next
 _SHORT_NS, _LONG_NS, _KEEP_NS = 2_000_000, 1_000_000_000, 100_000_000
 #: a clock that goes back by more than this has been set
@@ -63,6 +65,7 @@ class Clocks:
         self._enough = 0                # ticks that a sample takes, if all goes well
         self._seen = seen
         self._from = self._next = None  # samples of CLOCK_MONOTONIC: (counter, ns, width)
+        self._known = 0                 # the rate that was measured last
         self._looked_ns = 0             # when we looked whether the host still trusts its counter
         self.works = True
         #: clock -> [index of its row, counter, ns, rate, window]: what the row holds
@@ -123,6 +126,11 @@ class Clocks:
         ticks = counter - since[0]
         rate = (passed << 64) // (ticks + since[2])
         rate -= rate >> _SLOWER
+        known, self._known = self._known, rate
+        if rate >> 64 or rate < _SLOWEST or known and abs(rate - known) > known >> _ODD:
+            # The host has slept meanwhile, and one of the two has not.
+            self._known, self._from, self._next = 0, sample, None
+            return 0, 0
         if ns - (self._next or since)[1] >= _KEEP_NS:
             if self._next is not None:
                 self._from = self._next
@@ -130,7 +138,7 @@ class Clocks:
         if ns - self._looked_ns > _SECOND:
             self._looked_ns = ns
             self.works = _trusted() and self._same(counter, ns, rate)
-        if rate >> 64 or (width + own + since[2]) * rate >> 64 > _WIDEST_NS or not self.works:
+        if (width + own + since[2]) * rate >> 64 > _WIDEST_NS or not self.works:
             return 0, 0
         return rate, min(ticks, (WINDOW_NS << 64) // rate)
 

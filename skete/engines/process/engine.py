@@ -54,7 +54,8 @@ class ProcessEngine(Engine):
 
     def __init__(self):
         self.stub = stub.find()
-        self.post = Post(self, code.gate(self.stub)[1])
+        self._gate = code.gate(self.stub)       # what is executed, whatever becomes of the file
+        self.post = Post(self, self._gate[1])
         self.follow = self.post.follow
         self.ram_fd = os.memfd_create("skete-ram", os.MFD_CLOEXEC)
         self.clocks_at = size = RAM_SIZE + MAX_SPACES * SLOTS_SIZE      # of a page for all spaces
@@ -113,7 +114,7 @@ class ProcessEngine(Engine):
 
     def begin_clocks(self):
         from skete.engines.gate.clocks import begin
-        return begin(*code.gate(self.stub), self._all[self.clocks_at:].cast("Q"))
+        return begin(*self._gate, self._all[self.clocks_at:].cast("Q"))
 
     def space(self) -> ProcessSpace:
         space = ProcessSpace(self, self.stub)

@@ -234,6 +234,29 @@ def test_a_clock_that_is_slowed_down_does_not_go_back():
     assert abs(host.now(CLOCK_MONOTONIC) - host.ns) < 1000
 
 
+@pytest.mark.parametrize("asleep_ns", (5_000_000, 900_000_000, 3600 * _SECOND))
+@pytest.mark.parametrize("often", (1, 4))
+def test_a_host_that_has_slept_is_measured_anew(often, asleep_ns):
+    """CLOCK_MONOTONIC stands still meanwhile, and the counter does not."""
+    host = Host()
+    for _ in range(often):
+        host.now(CLOCK_MONOTONIC)
+        host.passes(3_000_000)
+    host.counter += int(asleep_ns * host.ghz)
+    last = 0
+    for _ in range(200):
+        told = host.told(CLOCK_MONOTONIC)
+        if told is None:
+            told = host.now(CLOCK_MONOTONIC)
+        else:
+            assert often == 1 or told >= host.ns - clocks.MOST_NS
+        assert told >= last
+        last = told
+        now = host.ns
+        host.passes(1_000_000)
+    assert now - clocks.MOST_NS <= last <= now
+
+
 @pytest.mark.parametrize("by", (-3600 * _SECOND, 3600 * _SECOND, -2_000_000))
 def test_a_clock_that_is_set_is_told_so(by):
     host = Host()
