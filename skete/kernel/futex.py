@@ -19,7 +19,7 @@ from skete.kernel.row import ADDR, I32, U32, Row
 from skete.kernel.scheduler import Queue
 from skete.kernel.timespec import read_timespec
 
-__all__ = ["ROWS", "wake"]
+__all__ = ["FutexQueue", "FutexWait", "ROWS", "queues_of", "wake"]
 
 
 class FutexQueue(Queue):
@@ -39,6 +39,7 @@ class FutexQueue(Queue):
         woken = 0
         for task, wait in list(self.tasks.items()):
             if wait.bitset & bitset:
+                wait.woken_by(self)
                 task.kernel.scheduler.wake(task, READY)
                 woken += 1
                 if woken >= count:
@@ -54,6 +55,13 @@ class FutexWait(Wait):
     def __init__(self, queue: FutexQueue, deadline_ns: int | None, bitset: int):
         self.queue, self.deadline_ns, self.bitset = queue, deadline_ns, bitset
         self.host_fd, self.events, self.interruptible = -1, 0, True
+
+    def woken_by(self, queue: FutexQueue) -> None:
+        """A queue is about to end this wait."""
+
+    def requeued(self, before: FutexQueue, after: FutexQueue) -> None:
+        """A requeue has moved it."""
+        self.queue = after
 
 
 def futex(task, addr: int, op: int, value: int, timeout: int, addr2: int, value3: int):
@@ -95,7 +103,7 @@ def _absolute(task, timeout: int, op: int) -> int | None:
     return deadline_ns
 
 
-def _queues(task, addr: int, private: int) -> tuple:
+def queues_of(task, addr: int, private: int) -> tuple:
     """The dict in which the word's queue is, and its key there. EINVAL EFAULT"""
     if addr & 3:
         raise OSError(EINVAL, f"futex word at {addr:#x} is not aligned")
@@ -109,7 +117,7 @@ def _queues(task, addr: int, private: int) -> tuple:
 def _wait(task, addr: int, value: int, deadline_ns: int | None, bitset: int, private: int):
     if not bitset:
         raise OSError(EINVAL, "a bitset without bits")
-    queues, key = _queues(task, addr, private)
+    queues, key = queues_of(task, addr, private)
     if task.mm.read_u32(addr) != value:
         raise OSError(EAGAIN, "the word has changed")
     return _sleep(queues, key, deadline_ns, bitset)
@@ -136,7 +144,7 @@ def wake(task, addr: int, count: int, private: int = 0, bitset: int = FUTEX_BITS
     """Wake up to ``count`` waiters of a word, at least one as Linux does; how many were woken. EINVAL EFAULT"""
     if not bitset:
         raise OSError(EINVAL, "a bitset without bits")
-    queues, key = _queues(task, addr, private)
+    queues, key = queues_of(task, addr, private)
     queue = queues.get(key)
     return queue.wake_some(count, bitset) if queue is not None else 0
 
@@ -145,8 +153,8 @@ def _requeue(task, addr: int, addr2: int, wakes: int, moves: int, private: int, 
     """Wake some waiters of one word and move others to another's queue; how many of both. EAGAIN EINVAL EFAULT"""
     if (wakes | moves) & 0x8000_0000:
         raise OSError(EINVAL, "a negative number of waiters")
-    queues, key = _queues(task, addr, private)
-    queues2, key2 = _queues(task, addr2, private)
+    queues, key = queues_of(task, addr, private)
+    queues2, key2 = queues_of(task, addr2, private)
     if expected is not None and task.mm.read_u32(addr) != expected:
         raise OSError(EAGAIN, "the word has changed")
     queue = queues.get(key)
@@ -161,7 +169,7 @@ def _requeue(task, addr: int, addr2: int, wakes: int, moves: int, private: int, 
         for waiter, wait in moved:
             del queue.tasks[waiter]
             target.tasks[waiter] = wait
-            wait.queue = target
+            wait.requeued(queue, target)
         queue.tidy()
     return woken + len(moved)
 

@@ -41,8 +41,6 @@ _REFUSED = (
     (ENOSYS, "ENOSYS", "built without profiling cookies, uselib, sysfs(2)", (134, 139, 212)),
     (ENOSYS, "ENOSYS", "built without kcmp", (312,)),
     (ENOSYS, "ENOSYS", "built without process_madvise, process_mrelease", (440, 448)),
-    (ENOSYS, "ENOSYS", "built without futex_waitv: see futex", (449,)),
-    (ENOSYS, "ENOSYS", "built without access to another process's memory", (310, 311)),
     (EOPNOTSUPP, "EOPNOTSUPP", "no file system here has handles", (303,)),
     (EINVAL, "EINVAL", "no mapping is one that could be rearranged", (216,)),
     (EINVAL, "EINVAL", "no device holds a file system", (136,)),

@@ -88,18 +88,27 @@ def utime(task, path: bytes, addr: int) -> int:
 
 def utimes(task, path: bytes, addr: int) -> int:
     """utimes(2): microseconds."""
-    return futimesat(task, AT_FDCWD, path, addr)
+    return _set(task, AT_FDCWD, path, _microseconds(task, addr), 0)
 
 
-def futimesat(task, dirfd: int, path: bytes, addr: int) -> int:
-    """futimesat(2): microseconds. EINVAL"""
+def futimesat(task, dirfd: int, path: int, addr: int) -> int:
+    """futimesat(2): microseconds; without a path (0), on dirfd. EINVAL"""
+    times = _microseconds(task, addr)
+    if not path and dirfd != AT_FDCWD:
+        _changeable(inode_file(task, dirfd)).utime(times)
+        return 0
+    return _set(task, dirfd, task.mm.cstr(path), times, 0)
+
+
+def _microseconds(task, addr: int) -> tuple | None:
+    """Two struct timevals as (atime, mtime) in ns; None for now. EFAULT EINVAL"""
     times = None
     if addr:
         s1, us1, s2, us2 = _PAIR.unpack(task.mm.read(addr, 32))
         if not (0 <= us1 < 1_000_000 and 0 <= us2 < 1_000_000):
             raise OSError(EINVAL, f"{us1} and {us2} microseconds")
         times = (s1 * _NS + us1 * 1000, s2 * _NS + us2 * 1000)
-    return _set(task, dirfd, path, times, 0)
+    return times
 
 
 def utimensat(task, dirfd: int, path: int, addr: int, flags: int) -> int:
@@ -164,7 +173,7 @@ ROWS = (
     Row(132, utime, (PATH, ADDR)),
     Row(235, utimes, (PATH, ADDR)),
     Row(260, fchownat, (FD, PATH, U32, U32, I32), _OWNER),
-    Row(261, futimesat, (FD, PATH, ADDR)),
+    Row(261, futimesat, (FD, ADDR, ADDR)),
     Row(268, fchmodat, (FD, PATH, U32)),
     Row(280, utimensat, (FD, ADDR, ADDR, I32), "UTIME_OMIT of one time and UTIME_NOW of one take two host calls"),
 )

@@ -20,6 +20,9 @@ class Inotify(Fifo):
     """The descriptor: a stream of struct inotify_event, whole ones only."""
     __slots__ = ()
 
+    def seek(self, offset: int, whence: int) -> int:
+        return 0        # noop_llseek
+
 
 def inotify_init(task) -> int:
     """inotify_init(2)"""
