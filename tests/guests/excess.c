@@ -189,6 +189,32 @@ static void passing(void)
 	section("passing");
 }
 
+/* Names of bytes that are no text. */
+static void names(void)
+{
+	static const char name[] = "\xff\xfe\n x", shown[] = "\xff\xfe\\012 x";
+	static char maps[1 << 16];
+	int fd = open(name, O_RDWR | O_CREAT, 0600);
+	EQ(ftruncate(fd, 4096), 0);
+	char *p = mmap(0, 4096, PROT_READ, MAP_PRIVATE, fd, 0), *q = mmap(0, 4096, PROT_READ, MAP_SHARED, fd, 0);
+	close(fd);
+	EQ(prctl(PR_SET_NAME, name), 0);
+	for (const char **file = (const char *[]){ "/proc/self/stat", "/proc/self/status", "/proc/self/maps", 0 }; *file; file++) {
+		size_t n = 0;
+		ssize_t more;
+		fd = open(*file, O_RDONLY);
+		while ((more = read(fd, maps + n, sizeof maps - n)) > 0)
+			n += more;
+		EQ(more, 0);
+		CHECK(n > 0);
+		close(fd);
+	}
+	CHECK(memmem(maps, sizeof maps, shown, sizeof shown - 1));
+	munmap(p, 4096), munmap(q, 4096);
+	unlink(name);
+	section("names");
+}
+
 static void *nothing(void *argument) { return argument; }
 
 /* Processes and threads that begin when the numbers up to 1023 are taken, as those of select(2) are. */
@@ -223,6 +249,7 @@ static void descriptors(void)
 
 int main(void)
 {
+	names();
 	descriptors();
 	passing();
 	holes();

@@ -222,9 +222,9 @@ def maps(process) -> bytes:
             + ("s" if vma.shared else "p")
         offset = 0 if vma.backing is None else vma.backing.offset_of(vma.start + vma.delta)
         line = f"{vma.start:08x}-{vma.end:08x} {flags} {offset:08x} 00:00 0 "
-        name = vma.name.decode(errors="replace") if isinstance(vma.name, bytes) else vma.name
+        name = vma.name.replace("\n", "\\012")
         lines.append(f"{line:<73}{name}".rstrip() + "\n" if name else line + "\n")
-    return "".join(lines).encode()
+    return "".join(lines).encode("utf-8", "surrogateescape")        # a file's name is any bytes
 
 
 def _io(process) -> bytes:
