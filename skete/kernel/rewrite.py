@@ -121,7 +121,7 @@ class Rewriter:
         """Why it is left alone; None when it is not."""
         gate, alone = task.process.space.facts.gate, len(task.process.tasks) == 1
         vma = mm.vmas.at(site)
-        if vma is None or vma.prot != 5 or vma.shared or vma.name[:1] in ("", "[", b"", b"["):
+        if vma is None or vma.prot != 5 or vma.shared or vma.name[:1] in ("", "["):
             return "not in the text of a file"
         start = max(vma.start, site - _BEFORE)
         if vma.end < site + len(_SYSCALL):

@@ -183,12 +183,6 @@ class Scheduler:
                     if events & (wanted | EPOLLERR | EPOLLHUP):
                         self.wake(task, READY)
 
-    def take_ready(self) -> list:
-        """The woken tasks with their reasons, in order; the list is the caller's."""
-        self.poll()
-        ready, self.ready = self.ready, []
-        return ready
-
     def close(self) -> None:
         """Close the host descriptor that waits for the others."""
         if self._epoll is not None:

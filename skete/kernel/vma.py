@@ -18,7 +18,7 @@ WIPED, NOT_FORKED = 1, 2
 class Vma:
     """[start, end) guest virtual; prot: PROT_*; shared: MAP_SHARED; shown: the engine has it mapped.
 
-    delta: frame minus address, or NO_FRAME.  name: what /proc/PID/maps calls it (bytes, "" for anonymous).
+    delta: frame minus address, or NO_FRAME.  name: what /proc/PID/maps calls it ("" for anonymous).
     charged: counts against the memory limit.  backing: what a shared mapping of a file stands on (skete.kernel.shared)
     sealed: it is of a file that is not open for writing, and cannot become writable
     on_fork: WIPED, NOT_FORKED

@@ -6,7 +6,7 @@ sees that, or the task waits until ``poll_fd`` is ready and tries again. So
 guest memory is looked up anew after every wait, and never held across one.
 
 Everything that can make a guest wait has a host descriptor to wait on, in
-``poll_fd``: poll, select and (later) epoll become the host's own.
+``poll_fd``: poll, select and epoll become the host's own.
 """
 from __future__ import annotations
 

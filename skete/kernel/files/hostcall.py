@@ -11,7 +11,7 @@ import os
 
 from skete.abi.syscalls import NUMBERS
 
-__all__ = ["fallocate", "inotify_add_watch", "inotify_init", "inotify_rm_watch", "nothing", "rename", "statfs_type",
+__all__ = ["fallocate", "inotify_add_watch", "inotify_init", "inotify_rm_watch", "nothing", "rename",
            "syncfs", "tee"]
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -47,13 +47,6 @@ def fallocate(fd: int, mode: int, offset: int, length: int) -> None:
 def rename(old_dir: int, old: bytes, new_dir: int, new: bytes, flags: int) -> None:
     """renameat2(2)"""
     _call("renameat2", old_dir, old, new_dir, new, flags)
-
-
-def statfs_type(fd: int) -> int:
-    """f_type of the file system that an open file is on: the first long of struct statfs."""
-    buffer = ctypes.create_string_buffer(120)
-    _call("fstatfs", fd, buffer)
-    return int.from_bytes(buffer.raw[:8], "little")
 
 
 def syncfs(fd: int) -> None:

@@ -1,6 +1,6 @@
 """A directory as a walk meets it, and the place that a path names in one.
 
-Every filesystem (a host folder, the built-in trees, later tmpfs and layers)
+Every filesystem (a host folder, the built-in trees, tmpfs, a tar image, layers)
 implements :class:`Directory`. Its operations take a *name*, a single component
 that is never ``..``; ``b"."`` is the directory itself. None of them follows a
 symbolic link: links are text, which the walk reads and resolves in the guest's

@@ -1,7 +1,7 @@
 """pipe2(2): host pipes.
 
 The host's pipe brings Linux's rules with it (atomic up to PIPE_BUF, 64 KiB, EOF, packets with O_DIRECT, poll,
-F_SETPIPE_SZ, and later splice, epoll and passing over sockets), and its buffer is the host kernel's memory, not ours.
+F_SETPIPE_SZ, splice, epoll and passing over sockets), and its buffer is the host kernel's memory, not ours.
 
 Both ends are ours and nobody else's, so who blocks at one is woken by what is done at the other, and the host is not
 asked: that would be four calls each time.
