@@ -176,7 +176,8 @@ class ProcessEngine(Engine):
         if vcpu is None:
             self._refuse(family, notification, errno.EPERM)
             return None
-        if nr != RING_NR:
+        guess = nr != RING_NR
+        if guess and (vcpu.expected or vcpu.guess != (nr, *words)):
             self._order(family, vcpu, notification, nr, words)
             return None
         if rip == self.post.rang_at:
@@ -195,6 +196,7 @@ class ProcessEngine(Engine):
             vcpu.stopped = before          # of its ring at the fast gate; interrupted, so stale
             return None
         if kind == KIND_SYSCALL:
+            vcpu.guessed, vcpu.call = guess, (nr, a, b, c, d, e, f)
             return self._stopped(vcpu, Syscall(nr, (a, b, c, d, e, f)))
         if kind == KIND_DONE:
             self._done(vcpu)

@@ -38,6 +38,7 @@ SLOT_ORDERS = 144                   # how many
 SLOT_FRAME = 152                    # for ACTION_FRAME: address of a signal frame to return through
 SLOT_FAILED = 160                   # by the gate: 1 + index of the order that failed, its errno in the order; or 0
 SLOT_TID = 168                      # by the host's kernel: thread id while the thread lives, then 0
+SLOT_GUESS = 0x1b00                 # a call's number and words, and the order (number, six words) that it brings; 0: none
 SLOT_ORDER_LIST = 256               # MAX_ORDERS x (number, six words, result)
 ORDER_SIZE = 64
 MAX_ORDERS = 96
@@ -50,13 +51,16 @@ SLOT_BIRTH = SLOT_SIZE - 24
 KIND_SYSCALL, KIND_SIGNAL, KIND_DONE, KIND_HELLO, KIND_BORN = 1, 2, 3, 4, 5
 ACTION_RESULT, ACTION_KEEP, ACTION_FRAME, ACTION_MORE = 0, 1, 2, 3
 
+#: what the doorbell returns for a guess that was wrong. No order has this result
+GUESSED_WRONG = 1
+
 #: host signal that makes a running thread report; SIGUSR1, since nobody else signals the stub
 KICK_SIGNAL = 10
 
 SHARED = ("SLOTS_SIZE TASK_SIZE FD_CHANNEL FD_RAM "
           "SLOT_KIND SLOT_NR SLOT_CONTEXT SLOT_INFO SLOT_SIGNO SLOT_ACTION SLOT_RESULT SLOT_ORDERS SLOT_FRAME "
-          "SLOT_FAILED SLOT_ORDER_LIST ORDER_SIZE MAX_ORDERS SLOT_STACK KIND_SYSCALL KIND_SIGNAL KIND_DONE "
-          "KIND_HELLO KIND_BORN ACTION_RESULT ACTION_KEEP ACTION_FRAME ACTION_MORE KICK_SIGNAL").split()
+          "SLOT_FAILED SLOT_GUESS SLOT_ORDER_LIST ORDER_SIZE MAX_ORDERS SLOT_STACK KIND_SYSCALL KIND_SIGNAL KIND_DONE "
+          "KIND_HELLO KIND_BORN GUESSED_WRONG ACTION_RESULT ACTION_KEEP ACTION_FRAME ACTION_MORE KICK_SIGNAL").split()
 
 
 def macros() -> list:

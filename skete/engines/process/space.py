@@ -177,10 +177,15 @@ class ProcessSpace(AddressSpace):
                 vcpu.kicked = False
                 self.engine.kick(vcpu)
 
-    def answer(self, vcpu: ProcessVcpu) -> None:
+    def answer(self, vcpu: ProcessVcpu, result: int = 0) -> None:
         """The slot holds what the gate is to do: wake it."""
         notification, vcpu.stopped = vcpu.stopped, None
-        self.engine.send(self, _RESP.pack(notification, 0, 0, 0))
+        self.engine.send(self, _RESP.pack(notification, result, 0, 0))
+
+    def go_on(self, vcpu: ProcessVcpu) -> None:
+        """What it rang with is what it is to do."""
+        notification, vcpu.stopped = vcpu.stopped, None
+        self.engine.send(self, _RESP.pack(notification, 0, 0, seccomp.SECCOMP_USER_NOTIF_FLAG_CONTINUE))
 
     def cpu_ns(self) -> int:
         """Processor time of all its threads, in ns."""

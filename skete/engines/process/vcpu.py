@@ -7,15 +7,16 @@ from skete.abi import sigframe
 from skete.engine import EngineError, Regs, Vcpu
 from skete.engines.gate.layout import SLOT_CALL, SLOT_CALL_NR, SLOT_SIZE, SLOTS_BASE
 from skete.engines.process.layout import (
-    ACTION_FRAME, ACTION_KEEP, ACTION_MORE, ACTION_RESULT, MAX_ORDERS, ORDER_SIZE, SLOT_ACTION, SLOT_BUILT_FRAME,
-    SLOT_ORDER_LIST, SLOT_STACK, SLOT_TID)
-from skete.engines.process.orders import MUNMAP, merged
+    ACTION_FRAME, ACTION_KEEP, ACTION_MORE, ACTION_RESULT, GUESSED_WRONG, MAX_ORDERS, ORDER_SIZE, SLOT_ACTION,
+    SLOT_BUILT_FRAME, SLOT_GUESS, SLOT_ORDER_LIST, SLOT_STACK, SLOT_TID)
+from skete.engines.process.orders import MMAP, MUNMAP, merged
 
 __all__ = ["ProcessVcpu"]
 
 _REPLY = struct.Struct("<QqQQ")             # action, result, number of orders, frame
 _ORDER = struct.Struct("<7Q")
 _REGS = struct.Struct("<18Q")
+_GUESS = struct.Struct("<14Q")             # a call and an order
 
 _NR_EXIT, _NR_ARCH_PRCTL = 60, 158
 _ARCH_SET_GS, _ARCH_SET_FS = 0x1001, 0x1002
@@ -47,6 +48,10 @@ class ProcessVcpu(Vcpu):
         self.start = None                           # registers to start with, until the space's first thread runs
         self.start_fpu = b""                        # and its floating point state; b"": the processor's initial one
         self.first = False                          # the space's first: the host keeps no tid word for it
+        self.call = None                            # the one that it trapped with last: (nr, word, ...)
+        self.made = None                            # a call and the order that was all its answer, before this one
+        self.guess = None                           # the order that the gate makes with such a call, without being told
+        self.guessed = False                        # it has made that order, and waits for it and its answer
         self.kicked = False                         # while its answer is held back; see ProcessSpace
         self.ended = False                          # it has been told to exit; the slot is free when host_tid is 0
         self._fs_base = self._gs_base = 0
@@ -141,6 +146,8 @@ class ProcessVcpu(Vcpu):
             if result is not None and not self.orders and not changes:
                 return self.post.answer(self, result)
             self.post.trap(self)
+        if len(changes) == 1 and not self.orders and self._guess(changes[0], result):
+            return
         if self.orders or changes:
             self.waiting = (merged(changes) if len(changes) > 1 else changes) + self.orders
             self.space.orders = []
@@ -158,11 +165,35 @@ class ProcessVcpu(Vcpu):
 
     def resume_orders(self) -> None:
         """Give the gate its orders, or the rest that it asks for, and what to do after them."""
+        if self.guessed:
+            self.guessed = False
+            self._forget_guess()
+            return self.space.answer(self, GUESSED_WRONG)      # it asks for them
         orders, reply = self._hand_out(self.reply) if self.waiting or self.space.changing is self else (0, self.reply)
         _REPLY.pack_into(self.slots, self.base + SLOT_ACTION, reply[0], reply[1], orders, reply[2])
         self.space.answer(self)
         if not orders and self.space.changing is self:
             self.space.changed()
+
+    def _guess(self, order: tuple, result: int | None) -> bool:
+        """An answer brings one change. Whether the gate has guessed it, and so is told; where the same call has had the same
+        answer before, the gate is to guess it from now on. Among threads that would be out of order."""
+        if order[0] != MMAP or result != order[1] or self.space.threads > 1:
+            return False
+        if self.guessed and order == self.guess:
+            self.guessed = False
+            self.space.orders = []
+            self.space.go_on(self)
+            return True
+        made, self.made = self.made, (self.call, order)
+        if made == self.made and not self.guessed:
+            self.guess = order
+            _GUESS.pack_into(self.slots, self.base + SLOT_GUESS, *self.call, *order)
+        return False
+
+    def _forget_guess(self) -> None:
+        self.guess = self.made = None
+        _GUESS.pack_into(self.slots, self.base + SLOT_GUESS, *bytes(14))
 
     def let_go(self) -> None:
         self.space.answer(self)

@@ -138,13 +138,13 @@ def test_what_passes_without_asking_is_what_a_guest_may_do_to_itself(bare, nr, w
     assert trap == ((110, 0) if passes else (nr, words[0]))
 
 
-def called_in_the_gate(m, name: str, nr: int, words: tuple = ()) -> tuple:
+def called_in_the_gate(m, name: str, nr: int, words: tuple = (), before: str = "") -> tuple:
     """Have the guest call a function of the gate, and getppid with its result; (number, first word) of what traps."""
     with open(m.engine.stub, "rb") as file:
         at, = (s["st_value"] for s in ELFFile(file).get_section_by_name(".symtab").iter_symbols() if s.name == name)
     start, given = STACK + 0x100, b"".join(word.to_bytes(8, "little") for word in words)
     m.engine.ram[0x2100:0x2100 + len(given)] = given
-    m.code(0x200, f"bf{nr:02x}000000 48be{start.to_bytes(8, 'little').hex()} 48b8{at.to_bytes(8, 'little').hex()}"
+    m.code(0x200, before + f"bf{nr:02x}000000 48be{start.to_bytes(8, 'little').hex()} 48b8{at.to_bytes(8, 'little').hex()}"
            + " ffd0 4889c7" + GETPPID + SPIN)
     regs = m.vcpu.regs
     regs.rip = TEXT + 0x200
