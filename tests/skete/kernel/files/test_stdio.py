@@ -10,7 +10,7 @@ import pytest
 
 from skete.abi import ioctls
 from skete.kernel.files import stdio as open_stdio
-from skete.kernel.files.stream import SharedStream, SocketStream, Stream
+from skete.kernel.files.stream import Fifo, SharedStream, SocketStream
 from skete.kernel.files.terminal import SharedTerminal, Terminal
 from tests.skete.kernel.fake import DATA, DATA_SIZE, WAITING
 from tests.skete.kernel.files.guest import BUFFER, UNMAPPED, Guest
@@ -189,7 +189,7 @@ def test_a_slow_reader_makes_the_guest_wait(make):
     assert guest.task.vcpu.result == 0x5000
 
 
-@pytest.mark.parametrize("kind", [SharedStream, Stream])
+@pytest.mark.parametrize("kind", [SharedStream, Fifo])
 def test_without_proc_a_pipe_is_polled_first(make, monkeypatch, kind):
     from skete.kernel.files import inherited
     if kind is SharedStream:
