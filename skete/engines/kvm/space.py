@@ -99,7 +99,7 @@ class KvmSpace(AddressSpace):
         if end - start > (_EAGER_SMALL if delta % HUGE else _EAGER_LARGE):
             if not prot & 2:
                 return
-            start = end - 1 & -HUGE
+            start = max(start, end - 1 & -HUGE)
         self._fill(start, end, prot, delta)
 
     def _fill(self, start: int, end: int, prot: int, delta: int) -> None:

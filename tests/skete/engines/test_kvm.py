@@ -1,4 +1,5 @@
 """What only the KVM engine has: page tables of its own, two ways back to ring 3, machines that die."""
+import itertools
 import os
 import random
 import struct
@@ -267,6 +268,20 @@ def test_a_slot_has_nothing_of_the_thread_that_had_it_in_another_space(kvm):
         assert len(engine.gates._pages) == pages
         space = engine.space()
         vcpu = space.vcpu(Regs(rip=TEXT, rsp=STACK + PAGE))
+
+
+def test_what_is_mapped_leaves_its_neighbours_as_they_were(kvm):
+    """However much of it is filled at once."""
+    _, space, _ = kvm(CALL)
+    for pages, prot, delta, first in itertools.product((1, 200, 300, 512, 700, 2100), (1, 3), (0, 5 * PAGE), (0, 1, 100, 511)):
+        start = 0x1000_0000 + first * PAGE
+        end = start + pages * PAGE
+        for at in (start - PAGE, end):
+            space.map(at, PAGE, 5, 0x8000)
+        space.map(start, pages * PAGE, prot, start + delta)
+        for at in (start - PAGE, end):
+            assert space.tables.entry(at) & ~0x60 == layout.RAM_AT + 0x8000 | tables.flags(5) & ~0x60
+        space.unmap(start - PAGE, (pages + 2) * PAGE)
 
 
 def test_a_second_thread_hears_a_kick_after_a_page_fault(kvm):
