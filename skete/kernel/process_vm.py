@@ -1,7 +1,7 @@
 """process_vm_readv(2), process_vm_writev(2): copying between this process's memory and another's.
 
-All of a machine's memory is one buffer, so a copy is one, whoever's the two sides are. Every process of a machine is the
-same user's; only one that is not dumpable (prctl) is nobody's to look into.
+All of a machine's memory is one buffer, so a copy is one, whoever's the two sides are. Every process of a machine is
+the same user's; only one that is not dumpable (prctl) is nobody's to look into.
 """
 from __future__ import annotations
 

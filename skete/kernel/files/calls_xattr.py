@@ -5,8 +5,8 @@ from errno import E2BIG, EBADF, EINVAL, ENAMETOOLONG, ENODATA, EOPNOTSUPP, EPERM
 
 from skete.abi.fcntl import AT_FDCWD
 from skete.abi.stat import S_IFDIR, S_IFMT, S_IFREG
-from skete.abi.xattr import TRUSTED_PREFIX, USER_PREFIX, XATTR_CREATE, XATTR_LIST_MAX, XATTR_NAME_MAX, \
-    XATTR_REPLACE, XATTR_SIZE_MAX
+from skete.abi.xattr import SECURITY_PREFIX, TRUSTED_PREFIX, USER_PREFIX, XATTR_CREATE, XATTR_LIST_MAX, \
+    XATTR_NAME_MAX, XATTR_REPLACE, XATTR_SIZE_MAX
 from skete.kernel.files.calls_io import inode_file
 from skete.kernel.files.walk import walk
 from skete.kernel.row import ADDR, FD, I32, PATH, SIZE, Row
@@ -26,9 +26,10 @@ def _name(task, addr: int) -> bytes:
 
 
 def _served(name: bytes, changes: bool, where) -> None:
-    """Only user.* is, of files and directories. trusted.* takes CAP_SYS_ADMIN to change and is invisible without."""
-    if name.startswith(TRUSTED_PREFIX):
-        raise OSError(EPERM if changes else ENODATA, "trusted attributes")
+    """Only user.* is, of files and directories. trusted.* takes CAP_SYS_ADMIN to change and is invisible without;
+    security.* takes it too, and there is no module that would have set one."""
+    if name.startswith((TRUSTED_PREFIX, SECURITY_PREFIX)):
+        raise OSError(EPERM if changes else ENODATA, "trusted and security attributes")
     if not name.startswith(USER_PREFIX):
         raise OSError(EOPNOTSUPP, "not in the user namespace")
     if name == USER_PREFIX:
@@ -181,7 +182,8 @@ def fremovexattr(task, fd: int, name: int) -> int:
     return _by_fd(task, fd, _remover(task, name), True)
 
 
-_USER = "user.* on mounts whose host file system keeps them; other namespaces, other mounts: EOPNOTSUPP"
+_USER = "user.* on mounts whose host file system keeps them; trusted.* and security.*: EPERM, ENODATA; the rest: " \
+    "EOPNOTSUPP"
 ROWS = (
     Row(188, setxattr, (PATH, ADDR, ADDR, SIZE, I32), _USER),
     Row(189, lsetxattr, (PATH, ADDR, ADDR, SIZE, I32), _USER),

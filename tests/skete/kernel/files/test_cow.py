@@ -1,7 +1,7 @@
 """A copy-on-write mount: to the guest a folder like any other, to the host one of which nothing is changed."""
 import os
 import stat
-from errno import EACCES, EAGAIN, ENODATA, ENOENT, ENOSPC
+from errno import EACCES, EAGAIN, ENODATA, ENOENT, ENOSPC, EPERM
 
 import pytest
 
@@ -158,6 +158,8 @@ def test_attributes_are_copied_and_changed_in_the_copy_alone(cow, folder):
     assert cow.fgetxattr(fd, "user.after", BUFFER, 10) == 5
     assert cow.fgetxattr(cow.open("/data/sub", os.O_DIRECTORY), "user.folder", BUFFER, 10) == 1
     assert os.listxattr(folder / "sub" / "inner") == ["user.before"] and os.listxattr(folder / "sub") == ["user.folder"]
+    refuses(EPERM, cow.setxattr, "/data/sub", "security.mine", BUFFER, 5, 0)
+    refuses(ENODATA, cow.getxattr, "/data/sub", "security.mine", BUFFER, 5)
     cow.removexattr("/data/sub/inner", "user.before")
     refuses(ENODATA, cow.again().getxattr, "/data/sub/inner", "user.before", BUFFER, 10)
     assert os.listxattr(folder / "sub" / "inner") == ["user.before"]
