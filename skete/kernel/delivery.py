@@ -20,6 +20,8 @@ from skete.kernel.siginfo import SigInfo
 __all__ = ["deliver", "fault"]
 
 _SYSCALL = b"\x0f\x05"
+#: frames of one thread whose call is kept: a handler that never returns (siglongjmp) leaves its own behind
+_KEPT = 256
 
 
 def fault(task, trap) -> None:
@@ -99,6 +101,9 @@ def _handle(task, info: SigInfo, action, trap, result) -> bool:
     if again is None:
         task.restarts.pop(frame, None)
     else:
+        task.restarts.pop(frame, None)
+        while len(task.restarts) >= _KEPT:
+            del task.restarts[next(iter(task.restarts))]
         task.restarts[frame] = again
     blocked = signals.mask | action.mask
     if not action.flags & SA_NODEFER:

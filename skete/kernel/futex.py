@@ -51,6 +51,7 @@ class FutexQueue(Queue):
 class FutexWait(Wait):
     """A Wait that a wake with a disjoint bitset passes over."""
     __slots__ = ("bitset",)
+    spurious = True         # futex(2): the word may have changed, and been woken, while a signal had us out of the queue
 
     def __init__(self, queue: FutexQueue, deadline_ns: int | None, bitset: int):
         self.queue, self.deadline_ns, self.bitset = queue, deadline_ns, bitset
@@ -128,8 +129,10 @@ def _sleep(queues: dict, key: int, deadline_ns: int | None, bitset: int):
     if queue is None:
         queue = queues[key] = FutexQueue(queues, key)
     wait = FutexWait(queue, deadline_ns, bitset)
-    reason = yield wait
-    wait.queue.tidy()       # of the queue we were in last: a requeue may have moved us
+    try:
+        reason = yield wait
+    finally:
+        wait.queue.tidy()       # of the queue we were in last: a requeue may have moved us; and if we are ended here, too
     if reason is READY:
         return 0
     if reason is TIMEOUT:

@@ -20,7 +20,7 @@ from skete.kernel import delivery, exits, pending
 from skete.kernel.config import Config
 from skete.kernel.frames import Frames
 from skete.kernel.mm import STACK_SIZE, STACK_TOP, Mm
-from skete.kernel.outcome import GONE, KEEP, SIGNAL, TIMEOUT, Restart, Wait
+from skete.kernel.outcome import GONE, KEEP, READY, SIGNAL, TIMEOUT, Restart, Wait
 from skete.kernel.process import Process
 from skete.kernel.scheduler import Scheduler
 from skete.kernel.sharing import held_files, let_go
@@ -251,8 +251,10 @@ class Kernel:
                     continue
                 if reason is SIGNAL and not pending.deliverable(task):
                     # Another thread took the signal meanwhile: Linux restarts the call, we never left it.
-                    scheduler.block(task, task.waited)
-                    continue
+                    if not task.waited.spurious:
+                        scheduler.block(task, task.waited)
+                        continue
+                    reason = READY
                 self.current = task
                 call, trap = task.call, task.trap
                 task.call = task.trap = None

@@ -40,7 +40,9 @@ class Wait:
     deadline_ns:  CLOCK_MONOTONIC of the host, or None
     host_fd, events: a host descriptor and select.EPOLL* bits, or -1
     interruptible: False only where Linux waits uninterruptibly
+    spurious: the caller looks again anyway: woken for nothing it is told READY, rather than put to sleep once more
     """
+    spurious = False
     __slots__ = ("queue", "deadline_ns", "host_fd", "events", "interruptible")
 
     def __init__(self, queue=None, deadline_ns=None, host_fd=-1, events=0, interruptible=True):

@@ -261,3 +261,22 @@ def test_a_handler_interrupts_a_timed_wait(machine, crowd):
     regs = crowd[0].vcpu.regs
     assert regs.rip == 0x1_2000
     assert struct.unpack("<q", machine.mm.read(regs.rsp + 8 + 40 + 13 * 8, 8))[0] == -EINTR
+
+
+def test_a_signal_that_another_thread_takes_is_a_spurious_wake(machine, crowd, rig):
+    rig.on(10, task=crowd[0])
+    machine.mm.write(A, bytes(8))
+    assert wait(machine, machine.task) is WAITING
+    assert machine.call(crowd[0], 62, machine.process.pid, 10) == 0
+    machine.mm.write_u64(TIME, 1 << 9)
+    assert machine.call(crowd[1], 128, TIME, 0, 0, 8) == 10, "rt_sigtimedwait takes it before the first has run"
+    assert machine.call(crowd[0], NR, A, FUTEX_WAKE | PRIVATE, 1) == 0, "nobody stands in the queue now"
+    machine.go()
+    assert machine.task.call is None and machine.task.vcpu.result == 0, "asleep again it would never have been woken"
+
+
+def test_nothing_is_left_of_those_who_ended_waiting(machine, crowd):
+    assert wait(machine, crowd[0], op=FUTEX_WAIT) is WAITING
+    assert wait(machine, crowd[1], B, op=FUTEX_WAIT) is WAITING
+    assert machine.call(crowd[2], 231, 0) is ENDED
+    assert machine.kernel.futexes == {}
