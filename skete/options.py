@@ -52,7 +52,7 @@ _RUN = (
     ("timeout", "S", _seconds, None, "end it after S seconds, with status 124"),
     ("user", "UID[:GID]", _user, (1000, 1000), "who it is told that it is, which gives it no power: numbers (default: "
                                                "1000:1000)"),
-    ("memory", "SIZE", _size, None, "limit of its private memory: 512M, 2G"),
+    ("memory", "SIZE", _size, None, "limit of the private memory of each of its processes: 512M, 2G"),
     ("net", "none|loopback|host", _policy, "none", "let it reach the host's loopback, or its whole network; none: it "
                                                    "has a loopback of its own (default)"),
     ("publish", "[ADDR:]HOST:GUEST[/udp]", str, [], "let the host's port HOST (on 127.0.0.1) reach its port GUEST; may "
