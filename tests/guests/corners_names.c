@@ -304,6 +304,8 @@ static void opens(void)
 
 static void attributes(void)
 {
+	struct timespec old[2] = { { 5, 6 }, { 0, UTIME_OMIT } };
+	struct stat touched;
 	struct statx x;
 	int fd = open("file", O_RDWR), path = open("file", O_PATH), ends[2];
 	(void)!pipe(ends);
@@ -357,6 +359,12 @@ static void attributes(void)
 	T(fchown, path, -1, -1);
 	T(fchown, fd, -1, -1);
 	T(fchownat, path, "", -1, -1, AT_EMPTY_PATH);
+	T(utimensat, path, "", 0, AT_EMPTY_PATH);
+	T(utimensat, path, "", old, AT_EMPTY_PATH);
+	fstat(path, &touched);
+	SAY(touched.st_atim.tv_sec);
+	T(futimesat, fd, 0, 0);
+	T(futimesat, path, 0, 0);
 	T(fchownat, HERE, "to-none", -1, -1, 0);
 	T(fchownat, HERE, "to-none", -1, -1, AT_SYMLINK_NOFOLLOW);
 	T(fchownat, HERE, "file", -1, -1, 1);

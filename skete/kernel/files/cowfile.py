@@ -93,6 +93,9 @@ class CowPath(HostPath):
     def chown(self, uid: int, gid: int) -> None:
         raise OSError(EOPNOTSUPP, "an O_PATH handle: it could be the original")
 
+    def utime(self, times: tuple | None) -> None:
+        raise OSError(EOPNOTSUPP, "an O_PATH handle: it could be the original")
+
     def change(self) -> None:
         """Its inode is going to be changed."""
         raise OSError(EBADF, "an O_PATH handle")

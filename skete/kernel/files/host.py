@@ -166,6 +166,10 @@ class HostPath(Description):
     def chown(self, uid: int, gid: int) -> None:
         os.chown(f"/proc/self/fd/{self.host_fd}", uid, gid)
 
+    def utime(self, times: tuple | None) -> None:
+        path = f"/proc/self/fd/{self.host_fd}"
+        os.utime(path, ns=times) if times else os.utime(path)
+
     @property
     def node(self):
         if self.directory is None:
