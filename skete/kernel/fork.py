@@ -6,8 +6,8 @@ from time import monotonic_ns
 
 from skete.abi.sched import (CLONE_CHILD_CLEARTID, CLONE_CHILD_SETTID, CLONE_CLEAR_SIGHAND, CLONE_DETACHED, CLONE_FILES,
                              CLONE_FS, CLONE_NAMESPACES, CLONE_NEWNS, CLONE_NEWTIME, CLONE_NEWUSER, CLONE_PARENT,
-                             CLONE_PARENT_SETTID, CLONE_PIDFD, CLONE_SETTLS, CLONE_SIGHAND, CLONE_THREAD, CLONE_VFORK,
-                             CLONE_VM, CSIGNAL)
+                             CLONE_PARENT_SETTID, CLONE_PIDFD, CLONE_SETTLS, CLONE_SIGHAND, CLONE_SYSVSEM,
+                             CLONE_THREAD, CLONE_VFORK, CLONE_VM, CSIGNAL)
 from skete.abi.signal import NSIG, SIG_IGN, SIGCHLD
 from skete.kernel import mm_fork, pending
 from skete.kernel.outcome import SIGNAL, Wait
@@ -150,6 +150,9 @@ def _process_like(task, pid: int, space, mm, flags: int) -> Process:
     child.rlimits = [list(limit) for limit in process.rlimits] if process.rlimits is not None else None
     child.prctl = {key: value for key, value in process.prctl.items() if key not in ("pdeathsig", "subreaper")}
     child.persona = process.persona
+    if flags & CLONE_SYSVSEM:
+        from skete.kernel.sysv_sem import share
+        share(process, child)
     child.started_ns = monotonic_ns()
     child.parent.children[pid] = child
     kernel.processes[pid] = child

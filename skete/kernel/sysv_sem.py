@@ -141,7 +141,7 @@ def _attempt(process, found: Set, operations: list):
         found.values[index], found.pids[index] = value, process.pid
     if adjusted:
         if process.semundo is None:
-            process.semundo = {}
+            process.semundo = Undo()
         process.semundo.setdefault(found, {}).update(adjusted)
     found.operated = int(time())
     if changed:
@@ -149,9 +149,28 @@ def _attempt(process, found: Set, operations: list):
     return None
 
 
+class Undo(dict):
+    """{Set: {index: what is added in the end}} of one process, or of several (CLONE_SYSVSEM). users: how many"""
+    __slots__ = ("users",)
+
+    def __init__(self):
+        self.users = 1
+
+
+def share(process, child) -> None:
+    """CLONE_SYSVSEM: what either does is taken back when the last of them ends."""
+    if process.semundo is None:
+        process.semundo = Undo()
+    child.semundo = process.semundo
+    child.semundo.users += 1
+
+
 def undo(process) -> None:
-    """The process ends: what it did with SEM_UNDO is taken back."""
+    """The process ends, or shares no longer: what was done with SEM_UNDO is taken back by the last one."""
     undone, process.semundo = process.semundo, None
+    undone.users -= 1
+    if undone.users:
+        return
     for found, adjusted in undone.items():
         for index, adjust in adjusted.items():
             if adjust:
@@ -239,8 +258,7 @@ def _set(task, found: Set, values: dict) -> None:
     found.queue.wake()
 
 
-_UNDO = "SEM_UNDO belongs to the process, whatever CLONE_SYSVSEM said: it is undone when the process ends, not a "\
-    "thread, and not by unshare"
+_UNDO = "SEM_UNDO belongs to the process, also of threads without CLONE_SYSVSEM: it is undone when the process ends"
 
 ROWS = (
     Row(64, semget, (I32, I32, I32)),

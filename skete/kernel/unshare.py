@@ -3,14 +3,14 @@ from __future__ import annotations
 
 from errno import EINVAL, EPERM
 
-from skete.abi.sched import CLONE_FILES, CLONE_FS, CLONE_NAMESPACES, CLONE_SIGHAND, CLONE_THREAD, CLONE_VM
+from skete.abi.sched import CLONE_FILES, CLONE_FS, CLONE_NAMESPACES, CLONE_SIGHAND, CLONE_SYSVSEM, CLONE_THREAD, \
+    CLONE_VM
 from skete.kernel.row import FD, I32, U64, Row
 from skete.kernel.sharing import own_files, own_fs
 
 __all__ = ["ROWS"]
 
-_CLONE_SYSVSEM = 0x40000
-_KNOWN = CLONE_FILES | CLONE_FS | CLONE_NAMESPACES | CLONE_SIGHAND | CLONE_THREAD | CLONE_VM | _CLONE_SYSVSEM
+_KNOWN = CLONE_FILES | CLONE_FS | CLONE_NAMESPACES | CLONE_SIGHAND | CLONE_THREAD | CLONE_VM | CLONE_SYSVSEM
 
 
 def unshare(task, flags: int) -> int:
@@ -27,6 +27,9 @@ def unshare(task, flags: int) -> int:
         own_files(task)
     if flags & CLONE_FS:
         own_fs(task)
+    if flags & CLONE_SYSVSEM and process.semundo is not None and not threads:
+        from skete.kernel.sysv_sem import undo
+        undo(process)
     return 0
 
 
@@ -37,6 +40,6 @@ def setns(task, fd: int, kind: int) -> int:
 
 
 ROWS = (
-    Row(272, unshare, (U64,), "namespaces: EPERM; CLONE_SYSVSEM is taken and changes nothing: see semop"),
+    Row(272, unshare, (U64,), "namespaces: EPERM; CLONE_SYSVSEM among threads changes nothing: see semop"),
     Row(308, setns, (FD, I32), "EINVAL: there are no namespaces to enter", refused=True),
 )

@@ -140,6 +140,34 @@ static void ipc(void)
 	T(shmctl, m, IPC_STAT, buffer);
 }
 
+/* What SEM_UNDO takes back, and when: the list is a process's, or that of several. */
+static void undone(void)
+{
+	int set = semget(IPC_PRIVATE, 1, 0600);
+	struct sembuf up = { 0, 3, SEM_UNDO };
+	semctl(set, 0, SETVAL, 10);
+	for (int shared = 0; shared < 2; shared++) {
+		pid_t child = fork();
+		if (!child) {
+			long flags = (shared ? 0x40000 : 0) | SIGCHLD;		/* CLONE_SYSVSEM */
+			semop(set, &up, 1);
+			if (!raw(SYS_clone, flags, 0, 0, 0, 0, 0)) {
+				semop(set, &up, 1);
+				_exit(0);
+			}
+			wait(0);
+			SAY(semctl(set, 0, GETVAL));
+			T(unshare, 0x40000);
+			SAY(semctl(set, 0, GETVAL));
+			semop(set, &up, 1);
+			_exit(0);
+		}
+		wait(0);
+		SAY(semctl(set, 0, GETVAL));
+	}
+	semctl(set, 0, IPC_RMID);
+}
+
 static void signal_later(int fd)
 {
 	if (fork())
@@ -214,6 +242,7 @@ int main(void)
 	attributes();
 	watches();
 	ipc();
+	undone();
 	rows();
 	sizes();
 	return 0;
