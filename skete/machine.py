@@ -116,9 +116,15 @@ class Machine:
 
         def answer(task, nr, words):
             try:
-                return handler(Call(task, nr, words))
+                result = handler(Call(task, nr, words))
             except OSError as error:
                 return -error.errno
+            # A register has no sign; what is none of either kind the engine would choke on.
+            if result is not None and not -1 << 63 <= result < 1 << 63:
+                if not 0 <= result < 1 << 64:
+                    raise ValueError(f"a handler's result for call {nr} is no 64-bit number: {result:#x}")
+                result -= 1 << 64
+            return result
         self._handlers[call] = answer
 
     def watch(self, observer) -> None:

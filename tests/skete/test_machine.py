@@ -72,6 +72,13 @@ def test_a_handler_reads_and_writes_guest_memory(run):
     assert b"GETRANDOM 2A2A2A2A\n" in output
 
 
+def test_a_handlers_result_is_a_register(run):
+    _, output = run("calls", on=[("getppid", lambda call: (1 << 64) - 2)])
+    assert b"getppid -2\n" in output
+    with pytest.raises(ValueError, match="no 64-bit number"):
+        run("calls", on=[("getppid", lambda call: 1 << 64)])
+
+
 def test_a_bug_in_a_handler_is_the_callers_exception_and_ends_the_guest(run):
     with pytest.raises(KeyError):
         run("calls", on=[("getppid", lambda call: {}["missing"])])
