@@ -142,6 +142,8 @@ static void sigchld(void)
 	signal(SIGCHLD, SIG_IGN);
 	pid = spawn(0);
 	FAILS(waitpid(pid, &status, 0), ECHILD);		/* after it has ended */
+	while (kill(pid, 0) == 0)
+		usleep(1000);					/* Linux tells of its end a little before */
 	FAILS(kill(pid, 0), ESRCH);
 	signal(SIGCHLD, SIG_DFL);
 	section("SIGCHLD");

@@ -72,7 +72,7 @@ NOT_MUSL = {"corners_names": "musl's headers and the kernel's both define struct
 
 
 #: guests that need of a libc what dietlibc has: plain calls, threads, signals, processes, sockets
-DIET = ("brk", "corners_locks", "corners_rest", "eventfd", "fork", "mmap_race", "redzone", "sockets_waiting")
+DIET = ("brk", "corners_locks", "eventfd", "fork", "mmap_race", "redzone", "sockets_waiting")
 
 
 @pytest.mark.parametrize("libc, name, flags", [("musl", name, ()) for name in NAMES] + [("musl", "gate", ("-static-pie",))]

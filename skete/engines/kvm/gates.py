@@ -20,13 +20,30 @@ _SLOT_PAGE = SLOT_CALL & -_PAGE
 assert _PAGE + FACT_TABLE_END == layout.GATE_SIZE
 
 
+class _Places:
+    """Guest-physical addresses to give away, which are not put down before they are: there are thousands."""
+    __slots__ = ("free", "_next", "_end", "_size")
+
+    def __init__(self, start: int, end: int, size: int):
+        self.free, self._next, self._end, self._size = [], start, end, size
+
+    def take(self, why: str) -> int:
+        """One of them. OSError(EAGAIN)"""
+        if self.free:
+            return self.free.pop()
+        if self._next + self._size > self._end:
+            raise OSError(errno.EAGAIN, why)
+        self._next += self._size
+        return self._next - self._size
+
+
 class Gates:
     """there: False where it has to be compiled and cannot be;  parts: addresses of its parts, see code.py"""
 
     def __init__(self, memory):
         self.memory = memory
-        self._free = list(range(layout.SLOTS_AT - layout.GATE_SIZE, layout.GATES_AT, -layout.GATE_SIZE))
-        self._pages = list(range(layout.PAGES_AT - _PAGE, layout.SLOTS_AT - 1, -_PAGE))
+        self._gates = _Places(layout.GATES_AT + layout.GATE_SIZE, layout.SLOTS_AT, layout.GATE_SIZE)
+        self._pages = _Places(layout.SLOTS_AT, layout.PAGES_AT, _PAGE)
         try:
             page, self.parts = code.gate()
         except EngineError:
@@ -37,22 +54,18 @@ class Gates:
 
     def show(self, engine, tables) -> Gate:
         """Show it in a new space. OSError(EAGAIN)"""
-        if not self._free:
-            raise OSError(errno.EAGAIN, "too many processes")
-        return Gate(self, engine, tables, self._free.pop())
+        return Gate(self, engine, tables, self._gates.take("too many processes"))
 
     def page(self) -> int:
         """Guest-physical address of a zeroed page for a slot. OSError(EAGAIN)"""
-        if not self._pages:
-            raise OSError(errno.EAGAIN, "too many threads")
-        return self._pages.pop()
+        return self._pages.take("too many threads")
 
     def give(self, at: int, pages: list) -> None:
         self.memory.discard(at, layout.GATE_SIZE)
-        self._free.append(at)
+        self._gates.free.append(at)
         for page in pages:
             self.memory.discard(page, _PAGE)
-        self._pages += pages
+        self._pages.free += pages
 
     def begin_clocks(self, seen: tuple):
         """See skete.engines.gate.clocks.begin."""
