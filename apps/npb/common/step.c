@@ -82,13 +82,13 @@ static void step_wall(const struct step *s, int j, double *scratch)
 void step_take(const struct step *s, struct member *me)
 {
 	double *scratch = s->scratch + me->rank * s->stride;
-	long from, to;
+	const int inner = s->systems.flow->n - 2;
+	long next;
 
-	team_share(me, s->systems.flow->n - 2, &from, &to);
-	for (int k = 1 + from; k < 1 + to; k++)
-		step_plane(s, k, scratch);
+	while ((next = team_next(me, inner)) >= 0)
+		step_plane(s, 1 + next, scratch);
 	team_barrier(me);
-	for (int j = 1 + from; j < 1 + to; j++)
-		step_wall(s, j, scratch);
+	while ((next = team_next(me, inner)) >= 0)
+		step_wall(s, 1 + next, scratch);
 	team_barrier(me);
 }

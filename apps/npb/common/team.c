@@ -20,6 +20,7 @@ enum { LOOKS_MOST = 5000, LOOKS_LEAST = 300 };
 struct slot {
 	OWN_LINE struct member member;
 	OWN_LINE double value[2];    /* of sums with even and odd number */
+	OWN_LINE long next;          /* how many of its share are taken since the last barrier */
 	pthread_t thread;
 };
 
@@ -50,6 +51,8 @@ static int has_passed(struct team *t, unsigned long turn)
 static void pass(struct team *t, unsigned long turn)
 {
 	/* Before the turn: whoever has passed may come to the next barrier at once. */
+	for (int rank = 0; rank < t->threads; rank++)
+		__atomic_store_n(&t->slots[rank].next, 0, __ATOMIC_RELAXED);
 	__atomic_store_n(&t->missing, t->threads, __ATOMIC_RELAXED);
 	pthread_mutex_lock(&t->lock);
 	__atomic_store_n(&t->turn, turn, __ATOMIC_RELEASE);
@@ -113,6 +116,23 @@ void team_share(const struct member *me, long count, long *from, long *to)
 {
 	*from = count * me->rank / me->threads;
 	*to = count * (me->rank + 1) / me->threads;
+}
+
+long team_next(struct member *me, long count)
+{
+	struct team *t = me->team;
+
+	for (int ahead = 0; ahead < me->threads; ahead++) {
+		struct member *owner = &t->slots[(me->rank + ahead) % me->threads].member;
+		long from, to, taken;
+		team_share(owner, count, &from, &to);
+		taken = __atomic_fetch_add(&t->slots[owner->rank].next, 1, __ATOMIC_RELAXED);
+		if (taken < to - from)
+			return from + taken;
+	}
+	if (me->threads == 1)
+		t->slots[0].next = 0;    /* there are no barriers */
+	return -1;
 }
 
 /* Members other than the first: from one piece of work to the next. */

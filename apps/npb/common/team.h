@@ -3,7 +3,9 @@
  *
  * The thread that opens the team is its member of rank 0; a team of one is that
  * thread alone and costs nothing. Shares are fixed: member r of N always gets the
- * r-th of N equal pieces, so a member finds in its cache what it wrote before. A
+ * r-th of N equal pieces, so a member finds in its cache what it wrote before. Where
+ * a piece takes long, members go through their shares one by one and help each other
+ * at the end, so none waits for one whose processor was away for a moment. A
  * sum adds the members' values in order of rank, so a run can be repeated bit by
  * bit with the same number of threads.
  *
@@ -43,5 +45,9 @@ double team_sum(struct member *me, double value);
 
 /* The member's piece of 0..count-1: *from, up to but without *to. */
 void team_share(const struct member *me, long count, long *from, long *to);
+
+/* The next one of 0..count-1 that nobody has: of the member's own share, in order, then of
+ * others'. -1 when all are taken; then a barrier has to come. */
+long team_next(struct member *me, long count);
 
 #endif

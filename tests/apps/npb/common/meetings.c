@@ -1,5 +1,5 @@
 /* Driver: meetings.c -t THREADS. Members count each other through many barriers, add up fractions whose sum
- * depends on the order, and share out ranges. Prints what went wrong, and the sum's bits. */
+ * depends on the order, share out ranges, and take pieces one by one. Prints what went wrong, and the sum's bits. */
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -13,7 +13,7 @@ struct board {
 	int *visits;     /* per member, plain memory: only the barrier orders it */
 	int wrong;
 	double sum;
-	int taken[1000];
+	int taken[1000], next[97];
 };
 
 static void meet(struct member *me, void *argument)
@@ -39,6 +39,12 @@ static void meet(struct member *me, void *argument)
 	team_share(me, 1000, &from, &to);
 	for (long i = from; i < to; i++)
 		__atomic_fetch_add(&b->taken[i], 1, __ATOMIC_RELAXED);
+	for (int round = 1; round <= ROUNDS; round++) {
+		long next;
+		while ((next = team_next(me, 97)) >= 0)
+			b->next[next]++;    /* plain memory: it is one member's until the barrier */
+		team_barrier(me);
+	}
 }
 
 int main(int argc, char **argv)
@@ -54,6 +60,8 @@ int main(int argc, char **argv)
 	}
 	for (int i = 0; i < 1000; i++)
 		b.wrong += b.taken[i] != 2;
+	for (int i = 0; i < 97; i++)
+		b.wrong += b.next[i] != 2 * ROUNDS;
 	team_close(team);
 	heap_free(b.visits);
 	memcpy(&bits, &b.sum, sizeof bits);
