@@ -22,6 +22,12 @@ import sys
 import tempfile
 from pathlib import Path
 
+try:
+    from rich.console import Console
+    from rich.table import Table
+except ImportError:
+    Table = None        # said before anything is measured
+
 TREE = Path(__file__).resolve().parent.parent
 SKETE = str(TREE / "bin" / "skete")
 OPERATIONS = ("null", "read-1", "read-4K", "read-1M", "write-1", "write-4K", "write-1M", "open-close", "pipe", "futex",
@@ -93,8 +99,6 @@ def machine() -> dict:
 
 
 def show(measured: dict, failed: dict, operations: list) -> None:
-    from rich.console import Console
-    from rich.table import Table
     table = Table("us, median", *measured)
     for name in operations:
         table.add_row(name, *(f"{statistics.median(values[name]):,.1f}" if name in values else "-"
@@ -115,6 +119,8 @@ def main() -> int:
     for name in options.operations:
         if name not in OPERATIONS:
             parser.error(f"{name} is no operation; there are {' '.join(OPERATIONS)}")
+    if Table is None:
+        parser.error("rich is not installed here: .venv/bin/python has it, once ./scons has been called")
     with tempfile.TemporaryDirectory(prefix="skete-calls-") as folder:
         program = os.path.join(folder, "calls")
         subprocess.run(["gcc", "-O2", "-static", "-pthread", str(TREE / "benchmarks" / "calls.c"), "-o", program],
