@@ -1,5 +1,6 @@
 /* epoll(7): triggering, one shot, exclusive, nesting, and what closing descriptors does. */
 #include "check.h"
+#include "pester.h"
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
@@ -211,20 +212,6 @@ static void *adds_later(void *ep)
 {
 	nanosleep(&(struct timespec){ .tv_nsec = 20 * MS }, 0);
 	EQ(add(*(int *)ep, ends[1], EPOLLOUT, 5), 0);
-	return 0;
-}
-
-static volatile sig_atomic_t handled;
-static void on_signal(int signo) { handled += signo == SIGUSR1; }
-
-static volatile int enough;
-
-static void *pesters(void *main_thread)
-{
-	do {
-		nanosleep(&(struct timespec){ .tv_nsec = 20 * MS }, 0);
-		pthread_kill(*(pthread_t *)main_thread, SIGUSR1);
-	} while (!enough);
 	return 0;
 }
 

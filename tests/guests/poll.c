@@ -1,5 +1,6 @@
 /* Waiting for descriptors: poll, ppoll, select, pselect6, on pipes. */
 #include "check.h"
+#include "pester.h"
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
@@ -22,21 +23,6 @@ static void *close_later(void *unused)
 	(void)unused;
 	nanosleep(&(struct timespec){ .tv_nsec = 20 * MS }, 0);
 	EQ(close(ends[1]), 0);
-	return 0;
-}
-
-static volatile sig_atomic_t handled;
-static void on_signal(int signo) { handled += signo == SIGUSR1; }
-
-static volatile int enough;
-
-/* Signals until they had their effect: nobody can tell when a thread is really asleep. */
-static void *pesters(void *main_thread)
-{
-	do {
-		nanosleep(&(struct timespec){ .tv_nsec = 20 * MS }, 0);
-		pthread_kill(*(pthread_t *)main_thread, SIGUSR1);
-	} while (!enough);
 	return 0;
 }
 

@@ -1,18 +1,6 @@
 /* Waiting for Unix sockets: time-outs, signals, other threads, epoll(7). */
 #include "sockets.h"
-
-static volatile sig_atomic_t handled;
-static void on_signal(int signo) { handled += signo == SIGUSR1; }
-static volatile int enough;
-
-static void *pesters(void *main_thread)
-{
-	do {
-		nanosleep(&(struct timespec){ .tv_nsec = 20 * MS }, 0);
-		pthread_kill(*(pthread_t *)main_thread, SIGUSR1);
-	} while (!enough);
-	return 0;
-}
+#include "pester.h"
 
 static int pair[2];
 

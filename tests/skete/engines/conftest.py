@@ -35,6 +35,17 @@ class Bare:
         return self.engine.wait(timeout_s)
 
 
+def fork(m, code: str, mappings=()):
+    """Fork at a stopped call; the child begins at ``code``, inheriting what Bare has mapped."""
+    if m.space.fork is None:
+        pytest.skip("one address space only")
+    inherited = [(TEXT, 0x1000, 5, 0x1000, True), *(mappings or [(STACK, 0x1000, 3, 0x2000, True)])]
+    at = m.code(0x300, code)
+    child = m.space.fork(m.vcpu, Regs(rip=at, rsp=STACK + 0x800, eflags=FLAGS, rbx=7), m.vcpu.fs_base, inherited)
+    child.resume()
+    return child
+
+
 @pytest.fixture
 def machine(engine_name):
     """machine(code): a Bare on each engine in turn; closed afterwards."""

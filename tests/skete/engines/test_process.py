@@ -12,7 +12,7 @@ from skete.engine import Died, Fault, Regs, Syscall
 from skete.engines.gate.layout import MAX_SLOTS, RESERVED_END, SLOT_SIZE, SLOTS_BASE, STUB_BASE
 from skete.engines.process import engine, layout
 from skete.engines.process.engine import ProcessEngine
-from tests.skete.engines.conftest import FLAGS, GETPPID, SPIN, STACK, TEXT, Bare
+from tests.skete.engines.conftest import FLAGS, GETPPID, SPIN, STACK, TEXT, Bare, fork
 
 UD2 = "0f0b"
 
@@ -172,15 +172,6 @@ def test_close_leaves_no_process_and_no_descriptor(bare):
     assert not os.path.exists(f"/proc/{pid}")
     del m.engine.ram
     assert len(os.listdir("/proc/self/fd")) <= before + 2, "the two mappings go with their memory"
-
-
-def fork(m, code: str, mappings=()):
-    """Fork at a stopped call; the child begins at ``code``, inheriting what Bare has mapped."""
-    inherited = [(TEXT, 0x1000, 5, 0x1000, True), *(mappings or [(STACK, 0x1000, 3, 0x2000, True)])]
-    at = m.code(0x300, code)
-    child = m.space.fork(m.vcpu, Regs(rip=at, rsp=STACK + 0x800, eflags=FLAGS, rbx=7), m.vcpu.fs_base, inherited)
-    child.resume()
-    return child
 
 
 def test_fork_makes_a_process_of_its_own_whose_traps_arrive_beside_the_parents(bare):

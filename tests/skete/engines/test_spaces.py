@@ -3,8 +3,8 @@ import time
 
 import pytest
 
-from skete.engine import Fault, Regs, Syscall
-from tests.skete.engines.conftest import FLAGS, GETPPID, LOAD_STACK, SPIN, STACK, TEXT
+from skete.engine import Fault, Syscall
+from tests.skete.engines.conftest import GETPPID, LOAD_STACK, SPIN, STACK, TEXT, fork
 
 FAR = 0x1_0000_0000
 #: a load from FAR into rax, its first byte as the argument of the next call
@@ -169,17 +169,6 @@ def test_many_pieces_in_any_order(machine):
 
 
 # ---- several spaces ----
-
-def fork(m, code: str, mappings=()):
-    """Fork at a stopped call; the child begins at ``code``, inheriting what Bare has mapped."""
-    if m.space.fork is None:
-        pytest.skip("one address space only")
-    inherited = [(TEXT, 0x1000, 5, 0x1000, True), *(mappings or [(STACK, 0x1000, 3, 0x2000, True)])]
-    at = m.code(0x300, code)
-    child = m.space.fork(m.vcpu, Regs(rip=at, rsp=STACK + 0x800, eflags=FLAGS, rbx=7), m.vcpu.fs_base, inherited)
-    child.resume()
-    return child
-
 
 def test_a_forked_space_traps_beside_its_parent_and_shows_other_frames(machine):
     m = machine(GETPPID + GETPPID + "ebf7")
