@@ -30,7 +30,10 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         program = os.path.join(folder, "gate")
-        subprocess.run([options.cc, "-O2", "-static", str(TREE / "benchmarks" / "gate.c"), "-o", program], check=True)
+        try:
+            subprocess.run([options.cc, "-O2", "-static", str(TREE / "benchmarks" / "gate.c"), "-o", program], check=True)
+        except (OSError, subprocess.CalledProcessError) as error:
+            parser.error(f"--cc {options.cc} does not compile a static program: {error}")
         measured = {way: {call: [] for call in CALLS} for way in WAYS}
         for _ in range(options.n):
             for way, (command, arguments) in WAYS.items():

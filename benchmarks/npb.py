@@ -111,9 +111,12 @@ def main() -> None:
              f"class={options.letter}", f"threads={options.threads}"]
     if options.opt != "3":
         build.append(f"opt={options.opt}")
+    try:
+        options.output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        parser.error(f"--output {options.output}: {error.strerror}; give a folder that can be written to")
     if subprocess.run(build, stdout=sys.stderr).returncode:
         sys.exit("npb: the build failed")
-    options.output.mkdir(parents=True, exist_ok=True)
     stem = f"{options.letter}-O{options.opt}-t{options.threads}-{options.engine}"
     data = options.output / f"{stem}.json"
     state = {"machine": machine(), "class": options.letter, "opt": options.opt, "threads": options.threads,
