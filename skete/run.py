@@ -79,13 +79,14 @@ class _Outputs:
     def __init__(self, options):
         self.options = options
         self.observers = []
-        self.trace = self.stats = self.trace_file = self.report = None
+        self.trace = self.stats = self.trace_file = None
 
     def open(self) -> None:
         """Make the observers and open their files. OSError with the file's name, ValueError"""
         options = self.options
         if options.json:
-            self.report = _open_beside(options.json)
+            _open_beside(options.json).close()
+            os.unlink(_beside(options.json))        # so that a run that is killed leaves nothing
         if options.trace or options.trace_file or options.trace_only:
             from skete.observe import select
             from skete.observe.strace import Strace
@@ -114,22 +115,22 @@ class _Outputs:
             say(_crash(options.program, result))
         if result.kind == "timeout":
             say(f"{options.program}: ended after the {options.timeout:g} s that --timeout allows")
-        if self.report is not None:
+        if options.json:
             import json
-            json.dump({"schema": 1, "program": options.program, "argv": [options.program, *options.args],
-                       "engine": options.engine, **result.as_dict()}, self.report, indent=1)
-            self.report.write("\n")
-            self.report.close()
-            os.replace(self.report.name, options.json)
-            self.report = None
+            text = json.dumps({"schema": 1, "program": options.program, "argv": [options.program, *options.args],
+                               "engine": options.engine, **result.as_dict()}, indent=1)
+            with _open_beside(options.json) as report:
+                report.write(text + "\n")
+            os.replace(report.name, options.json)
 
     def close(self) -> None:
-        """Finish what is open; a report that was not written leaves nothing behind."""
+        """Finish what is open."""
         if self.trace_file is not None:
             self.trace_file.close()
-        if self.report is not None:
-            self.report.close()
-            os.unlink(self.report.name)
+
+
+def _beside(path: str) -> str:
+    return f"{path}.{os.getpid()}"
 
 
 def _open_beside(path: str):
@@ -137,7 +138,7 @@ def _open_beside(path: str):
     if os.path.isdir(path):
         raise IsADirectoryError(EISDIR, os.strerror(EISDIR), path)
     try:
-        return open(f"{path}.{os.getpid()}", "w", encoding="utf-8")
+        return open(_beside(path), "w", encoding="utf-8")
     except OSError as error:
         error.filename = path
         raise

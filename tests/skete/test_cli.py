@@ -86,6 +86,19 @@ def test_timeout_is_status_124(skete, guests):
     assert "0.3 s" in done.stderr
 
 
+def test_a_killed_run_leaves_no_file(guests, tmp_path):
+    run = subprocess.Popen([SKETE, "run", "--json", tmp_path / "report.json", "--trace-file",
+                            tmp_path / "trace", guests("spin")], stderr=subprocess.DEVNULL)
+    try:
+        until = time.monotonic() + 30
+        while not (tmp_path / "trace").exists() and time.monotonic() < until:
+            time.sleep(0.01)
+    finally:
+        run.kill()
+        run.wait()
+    assert os.listdir(tmp_path) == ["trace"]
+
+
 def test_json_says_what_became_of_it(skete, guests, tmp_path):
     report = tmp_path / "report.json"
     done = skete("run", "--json", report, guests("calls"))
