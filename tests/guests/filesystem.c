@@ -94,6 +94,23 @@ static void nameless(void)
 	section("O_TMPFILE");
 }
 
+/* The pipe is empty, and the only writer is who opens its other end. */
+static void pipe_opened_again(void)
+{
+	int ends[2], reader;
+
+	EQ(pipe(ends), 0);
+	sprintf(buffer, "/proc/self/fd/%d", ends[0]);
+	reader = open(buffer, O_RDONLY);
+	CHECK(reader >= 0);
+	EQ(write(ends[1], "after", 5), 5);
+	EQ(read(reader, buffer, 6), 5);
+	close(reader);
+	close(ends[0]);
+	close(ends[1]);
+	section("a pipe opened again");
+}
+
 static void attributes(void)
 {
 	put("x", "");
@@ -385,6 +402,7 @@ int main(void)
 	umask(022);
 	openat2s();
 	nameless();
+	pipe_opened_again();
 	attributes();
 	allocation();
 	exchange();

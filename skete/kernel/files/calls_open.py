@@ -47,7 +47,8 @@ def openat(task, dirfd: int, path: bytes, flags: int, mode: int, resolve=None):
         st = place.st
         if st is not None and flags & (O_ACCMODE | O_TRUNC) and not flags & O_PATH and st.st_mode & S_IFMT == S_IFREG:
             not_executed(task.kernel, st)
-        if st is not None and st.st_mode & S_IFMT == S_IFIFO and not flags & (O_NONBLOCK | O_PATH):
+        if st is not None and st.st_mode & S_IFMT == S_IFIFO and not flags & (O_NONBLOCK | O_PATH) \
+                and not place.parent.is_open:
             return _open_fifo(task, dirfd, path, flags, mode, resolve)
         file = place.parent.open(task, place.name, flags, mode, st)
     return _install(task, file, flags)

@@ -20,6 +20,8 @@ class Directory:
     keep:  it belongs to somebody (a mount's root, a working directory): ``close`` leaves it open, ``drop`` does not
     """
     __slots__ = ("mount", "path", "keep")
+    #: what it leads to is open already
+    is_open = False
 
     def __init__(self, mount, path: tuple, keep: bool = False):
         self.mount, self.path, self.keep = mount, path, keep

@@ -17,6 +17,7 @@ __all__ = ["proc"]
 class OpenFile(Directory):
     """The end of a link in /proc/PID/fd: stands where a directory stands in a Place, and its ``.`` is that file."""
     __slots__ = ("description",)
+    is_open = True
 
     def __init__(self, mount, description):
         super().__init__(mount, tuple(description.path.strip(b"/").split(b"/")))
