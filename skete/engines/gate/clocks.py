@@ -12,6 +12,10 @@ ppm, the gate may be ahead after all, by that much of a window; then we tell the
 anew. A clock that was set (CLOCK_REALTIME) is told as it was before for the rest of a window.
 
 Rates are measured on CLOCK_MONOTONIC, with which all the others go.
+
+*Two and two are one.* CLOCK_BOOTTIME is CLOCK_MONOTONIC on a host that never slept, and CLOCK_TAI is CLOCK_REALTIME and some
+whole seconds. Programs see that exactly, so each pair has one sample, and its rows are filled in together. Where two are
+further apart than that, as after a sleep, the second one is not told here.
 """
 from __future__ import annotations
 
@@ -39,6 +43,12 @@ _SLOWEST, _ODD = (1 << 64) // 10, 10
 _SHORT_NS, _LONG_NS, _KEEP_NS = 2_000_000, 1_000_000_000, 100_000_000
 #: a clock that goes back by more than this has been set
 _SET_NS = 1_000_000
+#: what a clock is told from, with how many ns its difference from that is a multiple of, 0: there is none
+_FROM = {CLOCK_REALTIME: CLOCK_REALTIME, CLOCK_TAI: CLOCK_REALTIME, CLOCK_MONOTONIC: CLOCK_MONOTONIC,
+         CLOCK_BOOTTIME: CLOCK_MONOTONIC}
+_OTHER = {CLOCK_REALTIME: (CLOCK_TAI, 1_000_000_000), CLOCK_MONOTONIC: (CLOCK_BOOTTIME, 0)}
+#: two that are looked at one after the other are no further from such a multiple
+_APART_NS = 1_000_000
 
 _TRIES = 8
 _SECOND = 1_000_000_000
@@ -68,18 +78,25 @@ class Clocks:
         self._known = 0                 # the rate that was measured last
         self._looked_ns = 0             # when we looked whether the host still trusts its counter
         self.works = True
-        #: clock -> [index of its row, counter, ns, rate, window]: what the row holds
-        self._rows = {clock: [at * ROW_SIZE // 8, 0, 0, 0, 0] for at, clock in enumerate(CLOCKS)}
+        #: clock that others are told from -> [counter, ns, rate, window]: what its row holds
+        self._rows = {clock: [0, 0, 0, 0] for clock in _OTHER}
 
     def now(self, clock: int) -> int:
         """The time of one of CLOCKS in ns; from here on the gate tells it for a while, if it can."""
-        row = self._rows[clock]
-        at, counter, said, rate, window = row
-        words = self._words
-        # No thread tells what this row says any more, when we look.
-        words[at + _WINDOW] = 0
-        words[at + _TAG] += 1
-        sample = now, ns, width = self.sample(clock)
+        base = _FROM[clock]
+        other, step = _OTHER[base]
+        row = self._rows[base]
+        counter, said, rate, window = row
+        words, places = self._words, [CLOCKS.index(each) * ROW_SIZE // 8 for each in (base, other)]
+        # No thread tells what these rows say any more, when we look.
+        for at in places:
+            words[at + _WINDOW] = 0
+            words[at + _TAG] += 1
+        _, other_ns, _ = self.sample(other)
+        sample = now, ns, width = self.sample(base)
+        apart = other_ns - ns
+        whole = (apart + step // 2) // step * step if step else 0
+        known = abs(apart - whole) < _APART_NS
         if window:
             said += (min(max(now - counter, 0), window) * rate) >> 64
         back = said - ns
@@ -88,14 +105,17 @@ class Clocks:
                 ns = said
             if back <= _SET_NS:
                 self._from = self._next = None      # the rate must have changed
-        rate, window = self._rate(sample if clock == CLOCK_MONOTONIC else self.sample(CLOCK_MONOTONIC), width)
-        row[1:] = now, ns, rate, window
-        words[at + _COUNTER], words[at + _RATE] = now, rate
-        seconds = ns // _SECOND
-        words[at + _SECONDS], words[at + _NS] = seconds & 0xffff_ffff_ffff_ffff, ns - seconds * _SECOND
-        words[at + _TAG] += 1
-        words[at + _WINDOW] = window
-        return ns
+        rate, window = self._rate(sample if base == CLOCK_MONOTONIC else self.sample(CLOCK_MONOTONIC), width)
+        row[:] = now, ns, rate, window
+        for at, told in zip(places, (ns, ns + whole)):
+            words[at + _COUNTER], words[at + _RATE] = now, rate
+            seconds = told // _SECOND
+            words[at + _SECONDS], words[at + _NS] = seconds & 0xffff_ffff_ffff_ffff, told - seconds * _SECOND
+            words[at + _TAG] += 1
+        words[places[0] + _WINDOW] = window
+        if known:
+            words[places[1] + _WINDOW] = window
+        return ns if clock == base else ns + whole if known else other_ns
 
     def sample(self, clock: int) -> tuple:
         """(counter, ns, width): the clock said that some time in the ``width`` ticks before."""

@@ -1,6 +1,6 @@
 """The time as the gate tells it: how near the host's clock it is, and what interrupts it on its way."""
 import struct
-from time import CLOCK_MONOTONIC, CLOCK_REALTIME
+from time import CLOCK_BOOTTIME, CLOCK_MONOTONIC, CLOCK_REALTIME, CLOCK_TAI
 
 import pytest
 
@@ -152,13 +152,14 @@ class Host(clocks.Clocks):
 
     def __init__(self, ghz: float = 2.5, seen=None):
         self.ghz, self.counter, self.ns, self.width = ghz, 10 ** 12, 5 * _SECOND, 100
-        self.set = 0            # CLOCK_REALTIME - CLOCK_MONOTONIC
+        self.set = self.slept = 0       # CLOCK_REALTIME, CLOCK_BOOTTIME - CLOCK_MONOTONIC
         self.page = memoryview(bytearray(4096)).cast("Q")
         super().__init__(self.page, (None, None, None), seen)
 
     def sample(self, clock):
         self.counter += self.width
-        return self.counter, int(self.ns) + (self.set if clock == CLOCK_REALTIME else 0), self.width
+        return self.counter, int(self.ns) + {CLOCK_REALTIME: self.set, CLOCK_TAI: self.set + 37 * _SECOND,
+                                             CLOCK_BOOTTIME: self.slept}.get(clock, 0), self.width
 
     def passes(self, ns: int) -> None:
         self.ns += ns
@@ -275,6 +276,34 @@ def test_a_clock_that_is_set_back_a_little_waits():
     before = host.now(CLOCK_REALTIME)
     host.set -= 500_000
     assert host.now(CLOCK_REALTIME) == before
+
+
+@pytest.mark.parametrize("one, other, apart", ((CLOCK_MONOTONIC, CLOCK_BOOTTIME, 0), (CLOCK_REALTIME, CLOCK_TAI, 37 * _SECOND)))
+def test_two_that_are_one_are_told_alike(one, other, apart):
+    """Whichever is asked for, and however sharp the looks at the host's are."""
+    host = Host()
+    host.set = 10 ** 18 + 123
+    warm(host, one)
+    alike = 0
+    for turn in range(20):
+        host.width = 50 + 37 * (turn % 5)
+        host.now(other if turn % 3 else one)
+        host.passes(700_000)
+        if host.told(one) is None:
+            assert host.told(other) is None
+        else:
+            assert host.told(other) == host.told(one) + apart
+            alike += 1
+    assert alike > 5
+    assert host.now(other) - host.now(one) <= apart
+
+
+def test_after_a_sleep_boottime_is_the_hosts_own():
+    host = Host()
+    host.slept = 12_345_678_901
+    warm(host)
+    assert host.told(CLOCK_BOOTTIME) is None
+    assert host.now(CLOCK_BOOTTIME) == int(host.ns) + host.slept
 
 
 def test_samples_that_are_not_sharp_are_not_told():
