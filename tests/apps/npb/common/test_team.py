@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 HERE = Path(__file__).parent
-PARTS = ["common/team.c", "common/heap.c", "common/options.c"]
+PARTS = ["common/team.c", "common/heap.c", "common/options.c", "common/timer.c"]
 
 
 def meetings(npb, *flags: str, compiler: str | None = None) -> Path:
@@ -38,11 +38,17 @@ def test_no_data_race(npb):
 
 @pytest.mark.parametrize("words", [
     ["-t"], ["-t", "0"], ["-t", "x"], ["-t", "2x"], ["-t", "-1"], ["-t", "257"], ["--check"], ["4"], ["--checkpoints", "0"],
-    ["-t", "1", "-t"], ["-t", "99999999999999999999"]])
+    ["-t", "1", "-t"], ["-t", "99999999999999999999"], ["--clock"], ["--clock", "sun"], ["--clock", "wallet"]])
 def test_a_wrong_command_line_is_refused(npb, words):
     done = npb.run(meetings(npb), *words)
     assert done.returncode == 2 and not done.stdout
     assert done.stderr.startswith("usage: ") and done.stderr.count("\n") == 1
+
+
+def test_the_clock_that_was_asked_for(npb):
+    program = npb.compile("nap", [HERE / "nap.c", "common/options.c", "common/timer.c"], ["-O2"])
+    for words, counted in ([], "1"), (["--clock", "wall"], "1"), (["--clock", "processor"], "0"):
+        assert npb.run(program, *words).stdout == f"{counted}\n"
 
 
 def test_blocks_of_the_heap(npb):
