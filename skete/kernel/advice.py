@@ -1,17 +1,17 @@
-"""The calls about memory that is mapped already: madvise(2), msync(2), mincore(2), mlock(2) and its kin.
+"""The calls about memory that is mapped already: madvise(2), msync(2), mincore(2).
 
 Nothing here is ever paged out to a place of ours, so most of it comes down to checking the range as Linux does.
 """
 from __future__ import annotations
 
-from errno import EACCES, EFAULT, EINVAL, ENOMEM
+from errno import EACCES, EBUSY, EFAULT, EINVAL, ENOMEM
 
 from skete.abi import mman
-from skete.abi.mman import MCL_CURRENT, MCL_FUTURE, MCL_ONFAULT, MLOCK_ONFAULT, MS_ASYNC, MS_INVALIDATE, MS_SYNC
+from skete.abi.mman import MS_ASYNC, MS_INVALIDATE, MS_SYNC
 from skete.engine import PAGE
 from skete.kernel.mm import page_up
 from skete.kernel.row import ADDR, I32, SIZE, Row
-from skete.kernel.vma import NO_FRAME, NOT_FORKED, WIPED
+from skete.kernel.vma import LOCKED, NO_FRAME, NOT_FORKED, WIPED
 
 __all__ = ["ROWS"]
 
@@ -19,6 +19,8 @@ __all__ = ["ROWS"]
 _ON_FORK = {mman.MADV_WIPEONFORK: (WIPED, 0), mman.MADV_KEEPONFORK: (0, WIPED),
             mman.MADV_DONTFORK: (NOT_FORKED, 0), mman.MADV_DOFORK: (0, NOT_FORKED)}
 _DROPS = frozenset((mman.MADV_DONTNEED, mman.MADV_DONTNEED_LOCKED, mman.MADV_FREE))
+#: what cannot be done to memory that mlock(2) has locked
+_UNLOCKED = frozenset((mman.MADV_DONTNEED, mman.MADV_FREE, mman.MADV_REMOVE, mman.MADV_COLD, mman.MADV_PAGEOUT))
 _HINTS = frozenset((
     mman.MADV_NORMAL, mman.MADV_RANDOM, mman.MADV_SEQUENTIAL, mman.MADV_WILLNEED, mman.MADV_MERGEABLE, mman.MADV_UNMERGEABLE, mman.MADV_HUGEPAGE, mman.MADV_NOHUGEPAGE,
     mman.MADV_DONTDUMP, mman.MADV_DODUMP, mman.MADV_COLD, mman.MADV_PAGEOUT, mman.MADV_REMOVE,
@@ -39,6 +41,8 @@ def madvise(task, addr: int, length: int, advice: int) -> int:
     if start == end:
         return 0
     mm = task.mm
+    if advice in _UNLOCKED and any(vma.on_fork & LOCKED for vma in mm.vmas.within(start, end)):
+        raise OSError(EINVAL, "it is locked")
     if advice in _POPULATES:
         return _populate(mm, start, end, _POPULATES[advice])
     if advice in _ON_FORK:
@@ -92,13 +96,15 @@ def _remove(mm, start: int, end: int) -> None:
 
 
 def msync(task, addr: int, length: int, flags: int) -> int:
-    """msync(2): what was stored into shared mappings of files is the file's. EINVAL ENOMEM"""
+    """msync(2): what was stored into shared mappings of files is the file's. EBUSY EINVAL ENOMEM"""
     if flags & ~(MS_ASYNC | MS_INVALIDATE | MS_SYNC) or flags & MS_ASYNC and flags & MS_SYNC or addr & PAGE - 1:
         raise OSError(EINVAL, f"address {addr:#x}, flags {flags:#x}")
     end = addr + (page_up(length) & (1 << 64) - 1)
     if end > 1 << 64:
         raise OSError(ENOMEM, "beyond user space")
     for vma in task.mm.vmas.within(addr, end):
+        if flags & MS_INVALIDATE and vma.on_fork & LOCKED:
+            raise OSError(EBUSY, "it is locked")
         if vma.backing is not None and flags & (MS_SYNC | MS_ASYNC):
             first, last = max(vma.start, addr), min(vma.end, end)
             vma.backing.sync(first + vma.delta, last - first)
@@ -128,38 +134,6 @@ def mincore(task, addr: int, length: int, vec: int) -> int:
     return 0
 
 
-def mlock(task, addr: int, length: int) -> int:
-    """mlock(2): there is nothing to keep it from. EINVAL ENOMEM"""
-    start, end = _range(addr & -PAGE, length + (addr & PAGE - 1))
-    if not task.mm.vmas.covers(start, end):
-        raise OSError(ENOMEM, "not all of it is mapped")
-    return 0
-
-
-def mlock2(task, addr: int, length: int, flags: int) -> int:
-    """mlock2(2). EINVAL ENOMEM"""
-    if flags & ~MLOCK_ONFAULT:
-        raise OSError(EINVAL, f"flags {flags:#x}")
-    return mlock(task, addr, length)
-
-
-def munlock(task, addr: int, length: int) -> int:
-    """munlock(2). EINVAL ENOMEM"""
-    return mlock(task, addr, length)
-
-
-def mlockall(task, flags: int) -> int:
-    """mlockall(2). EINVAL"""
-    if not flags or flags & ~(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) or flags == MCL_ONFAULT:
-        raise OSError(EINVAL, f"flags {flags:#x}")
-    return 0
-
-
-def munlockall(task) -> int:
-    """munlockall(2)."""
-    return 0
-
-
 def _range(addr: int, length: int) -> tuple:
     """[start, end) in whole pages. EINVAL where it is not aligned or wraps"""
     size = page_up(length)
@@ -173,9 +147,4 @@ ROWS = (
     Row(27, mincore, (ADDR, SIZE, ADDR), "every mapped page counts as resident"),
     Row(28, madvise, (ADDR, SIZE, I32),
         "MADV_DONTNEED, _FREE, _REMOVE and those for a fork act; hints are taken note of; MADV_COLLAPSE: EINVAL"),
-    Row(149, mlock, (ADDR, SIZE), "the range is checked, nothing is locked on the host"),
-    Row(150, munlock, (ADDR, SIZE)),
-    Row(151, mlockall, (I32,), "nothing is locked on the host"),
-    Row(152, munlockall),
-    Row(325, mlock2, (ADDR, SIZE, I32), "the range is checked, nothing is locked on the host"),
 )

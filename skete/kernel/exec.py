@@ -10,10 +10,11 @@ from __future__ import annotations
 from errno import E2BIG, EINVAL, ENAMETOOLONG, ENOENT, ENOSYS
 
 from skete.abi.fcntl import AT_EMPTY_PATH, AT_FDCWD, AT_SYMLINK_NOFOLLOW
+from skete.abi.resource import RLIMIT_STACK
 from skete.abi.signal import SIG_IGN, SIGSEGV, SS_DISABLE
 from skete.engine import Regs
 from skete.kernel import children, exits, program, robust
-from skete.kernel.mm import Mm
+from skete.kernel.mm import STACK_SIZE, Mm
 from skete.kernel.outcome import GONE, KEEP
 from skete.kernel.pending import Action
 from skete.kernel.row import ADDR, FD, I32, PATH, Row, readable_path
@@ -24,8 +25,6 @@ from skete.loader.start import ARG_MAX, STRING_MAX
 
 __all__ = ["ROWS"]
 
-#: bytes of strings and pointers that argv and envp may have: a quarter of a stack of 8 MiB, as Linux has it
-_STRINGS = max(2 << 20, ARG_MAX)
 
 
 def execve(task, path: bytes, argv: int, envp: int):
@@ -43,13 +42,19 @@ def execveat(task, dirfd: int, path: bytes, argv: int, envp: int, flags: int):
         raise OSError(EINVAL, f"flags {flags:#x}")
     if not path and not flags & AT_EMPTY_PATH:
         raise OSError(ENOENT, "the empty path")
-    left = [_STRINGS]
+    left = [_room(task.process)]
     arguments, environment = _strings(task.mm, argv, left), _strings(task.mm, envp, left)
     found = program.find(task, dirfd, path, flags, arguments)
     try:
         return _execute(task, found, environment)
     finally:
         found.file.drop()
+
+
+def _room(process) -> int:
+    """Bytes of strings and pointers that argv and envp may have: a quarter of RLIMIT_STACK, as Linux has it."""
+    soft = process.rlimits[RLIMIT_STACK][0] if process.rlimits is not None else STACK_SIZE
+    return max(min(soft // 4, STACK_SIZE // 4 * 3), ARG_MAX)
 
 
 def _strings(mm, at: int, left: list) -> list:
@@ -91,6 +96,9 @@ def _execute(task, found, environment: list):
     _reset(task)
     try:
         sp = kernel.load(mm, image, process, interp, _texts(kernel, keys))
+        if process.bounded:
+            from skete.kernel.sizes import after_exec
+            after_exec(process)
     except OSError:
         exits.end_process(process, ("signalled", SIGSEGV))      # the old program is gone, so nobody can be told
         return GONE

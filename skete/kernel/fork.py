@@ -147,7 +147,9 @@ def _process_like(task, pid: int, space, mm, flags: int) -> Process:
     if flags & CLONE_CLEAR_SIGHAND:         # what is ignored stays so
         actions = {signo: action for signo, action in actions.items() if action.handler == SIG_IGN}
     child.signals.actions = actions if flags & CLONE_SIGHAND else dict(actions)
-    child.rlimits = [list(limit) for limit in process.rlimits] if process.rlimits is not None else None
+    if process.rlimits is not None:
+        from skete.kernel.rlimits import inherit
+        inherit(child, process)
     child.prctl = {key: value for key, value in process.prctl.items() if key not in ("pdeathsig", "subreaper")}
     child.persona = process.persona
     if flags & CLONE_SYSVSEM:

@@ -15,11 +15,11 @@ from __future__ import annotations
 
 from time import monotonic_ns
 
-from skete.engine import Died, Fault, Kicked, Regs, Syscall
+from skete.engine import PAGE, Died, Fault, Kicked, Regs, Syscall
 from skete.kernel import delivery, exits, pending
 from skete.kernel.config import Config
 from skete.kernel.frames import Frames
-from skete.kernel.mm import STACK_SIZE, STACK_TOP, Mm
+from skete.kernel.mm import STACK_GROWN, STACK_SIZE, STACK_TOP, Mm, page_up
 from skete.kernel.outcome import GONE, KEEP, READY, SIGNAL, TIMEOUT, Restart, Wait
 from skete.kernel.process import Process
 from skete.kernel.scheduler import Scheduler
@@ -139,11 +139,17 @@ class Kernel:
                     mm.ram[at:at + len(m.content)] = m.content
         mm.brk_start = mm.brk = image.brk
         facts = getattr(process.space, "facts", None)
+        size = limit = STACK_SIZE
+        if process.rlimits is not None:
+            from skete.kernel.rlimits import stack_size
+            size, limit = stack_size(process)
         start = stack(image, process.argv, process.envp, host=config.auxv or host_auxv(), random=config.random(16),
                       execfn=process.exe, ids=(config.uid, config.uid, config.gid, config.gid),
                       base=interp.bias if interp is not None else 0, gate=facts.gate if facts is not None else 0,
-                      top=STACK_TOP, size=STACK_SIZE)
-        mm.add(STACK_TOP - STACK_SIZE, STACK_SIZE, 7 if image.exec_stack else 3, name="[stack]")
+                      top=STACK_TOP, size=limit)
+        size = max(size, page_up(len(start.data)) + PAGE)
+        mm.add(STACK_TOP - size, size, 7 if image.exec_stack else 3, name="[stack]")
+        mm.ungrown = max(0, size - page_up(len(start.data)) - STACK_GROWN)
         mm.write(start.sp, start.data)
         process.auxv, process.bias, process.envp_at = start.auxv, image.bias, start.sp + 8 * (len(process.argv) + 2)
         return start.sp

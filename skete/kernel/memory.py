@@ -4,11 +4,12 @@ from __future__ import annotations
 from errno import EACCES, EBADF, EEXIST, EINVAL, ENODEV, ENOMEM, EOPNOTSUPP, EOVERFLOW, EPERM
 
 from skete.abi.mman import (MAP_32BIT, MAP_ANONYMOUS, MAP_FIXED, MAP_FIXED_NOREPLACE, MAP_GROWSDOWN, MAP_HUGETLB,
-                            MAP_NORESERVE, MAP_PRIVATE, MAP_SHARED, MAP_SHARED_VALIDATE, MAP_SYNC, MAP_TYPE,
+                            MAP_LOCKED, MAP_NORESERVE, MAP_PRIVATE, MAP_SHARED, MAP_SHARED_VALIDATE, MAP_SYNC, MAP_TYPE,
                             PROT_EXEC, PROT_GROWSDOWN, PROT_GROWSUP, PROT_READ, PROT_SEM, PROT_WRITE)
 from skete.engine import PAGE
 from skete.kernel.mm import MAP_COUNT, page_up
 from skete.kernel.row import ADDR, FD, SIZE, U64, Row
+from skete.kernel.vma import LOCKED
 
 __all__ = ["ROWS"]
 
@@ -45,6 +46,10 @@ def mmap(task, addr: int, length: int, prot: int, flags: int, fd: int, offset: i
     elif kind not in (MAP_SHARED, MAP_PRIVATE):
         raise OSError(EINVAL, f"flags {flags:#x}: neither shared nor private")
     prot &= _PROT
+    lock = flags & MAP_LOCKED or mm.locks_future
+    if lock or task.process.bounded:
+        from skete.kernel.sizes import before_mmap
+        before_mmap(task, start, size, prot, flags)
     backing = file.backing(prot, True) if file is not None and kind != MAP_PRIVATE else None
     copy = file is not None and backing is None
     charge = (mm.limit is not None or not flags & MAP_NORESERVE) and backing is None
@@ -57,17 +62,18 @@ def mmap(task, addr: int, length: int, prot: int, flags: int, fd: int, offset: i
     if backing is not None:
         from skete.kernel.shared import attach
         attach(mm, start, size, prot, name, backing, offset, not file.writable)
-        return start
-    if file is None:
+    elif file is None:
         mm.add(start, size, prot, kind == MAP_SHARED, charge=charge)
-        return start
-    # Filled through our own view of the frames before the guest can look: its protection may forbid writing.
-    vma = mm.add(start, size, prot, name=name, copy=True)
-    try:
-        _fill(file, mm.ram[start + vma.delta:start + vma.delta + size], offset)
-    except OSError:
-        mm.remove(start, size)
-        raise
+    else:
+        # Filled through our own view of the frames before the guest can look: its protection may forbid writing.
+        vma = mm.add(start, size, prot, name=name, copy=True)
+        try:
+            _fill(file, mm.ram[start + vma.delta:start + vma.delta + size], offset)
+        except OSError:
+            mm.remove(start, size)
+            raise
+    if lock:
+        mm.mark(start, start + size, LOCKED)
     return start
 
 
@@ -158,6 +164,9 @@ def mprotect(task, addr: int, length: int, prot: int) -> int:
         if end > addr:
             mm.protect(addr, end - addr, prot & _PROT)
         raise OSError(ENOMEM, f"a hole at {end:#x}")
+    if task.process.bounded and prot & PROT_WRITE:
+        from skete.kernel.sizes import before_protect
+        before_protect(task, addr, addr + size)
     mm.protect(addr, size, prot & _PROT)
     return 0
 
@@ -168,7 +177,14 @@ def brk(task, addr: int) -> int:
     if addr < mm.brk_start:
         return mm.brk
     try:
-        return mm.set_break(addr)
+        if task.process.bounded or mm.locks_future:
+            from skete.kernel.sizes import before_break
+            before_break(task, addr)
+        before = mm.brk
+        mm.set_break(addr)
+        if mm.locks_future and page_up(addr) > page_up(before):
+            mm.mark(page_up(before), page_up(addr), LOCKED)
+        return addr
     except OSError:
         return mm.brk       # Linux answers with the old break, never an errno
 

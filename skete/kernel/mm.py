@@ -11,10 +11,12 @@ from errno import EFAULT, ENAMETOOLONG, ENOMEM
 from skete.engine import PAGE
 from skete.kernel.vma import NO_FRAME, Vma, VmaList
 
-__all__ = ["MAP_COUNT", "MMAP_TOP", "Mm", "STACK_SIZE", "STACK_TOP", "page_up"]
+__all__ = ["MAP_COUNT", "MMAP_TOP", "Mm", "STACK_GROWN", "STACK_SIZE", "STACK_TOP", "page_up"]
 
 STACK_TOP = 0x7fff_ffff_f000
 STACK_SIZE = 8 << 20
+#: what Linux maps of a stack, beyond its content, when a program starts (fs/exec.c: stack_expand)
+STACK_GROWN = 128 << 10
 MMAP_TOP = 0x7fff_f7ff_f000
 #: a PROT_NONE reservation from this size on gets its frames piece by piece, when it is made accessible
 RESERVATION = 4 << 30
@@ -52,6 +54,8 @@ class Mm:
         self.vmas = VmaList()
         self.last = _NOWHERE            # the vma of the last access: most accesses hit it again
         self.brk_start = self.brk = 0   # bytes, not rounded
+        self.ungrown = 0                # bytes of the main stack that Linux would not have mapped yet
+        self.locks_future = False       # mlockall(2) with MCL_FUTURE
         self.mmap_top = MMAP_TOP
         self.futexes = {}               # private ones: address -> queue (skete.kernel.futex)
         self.patches = None             # skete.kernel.rewrite.Patches, once a site has been looked at

@@ -7,7 +7,7 @@ writable later gets frames of its own then (:meth:`Mm.unshare`).
 from __future__ import annotations
 
 from skete.kernel.mm import Mm
-from skete.kernel.vma import NO_FRAME, NOT_FORKED, WIPED, VmaList
+from skete.kernel.vma import LOCKED, NO_FRAME, NOT_FORKED, WIPED, VmaList
 
 __all__ = ["Spaces", "fork", "join", "leave", "shown"]
 
@@ -17,7 +17,7 @@ def fork(mm: Mm, engine) -> tuple:
     what of the parent's it must not: [(start, length)]. ENOMEM"""
     child = Mm(engine, None, mm.frames, mm.limit, mm.physical)
     child.peak = child.charged = mm.charged
-    child.brk_start, child.brk, child.mmap_top = mm.brk_start, mm.brk, mm.mmap_top
+    child.brk_start, child.brk, child.mmap_top, child.ungrown = mm.brk_start, mm.brk, mm.mmap_top, mm.ungrown
     child.patches = mm.patches.copy() if mm.patches is not None else None
     copy = engine.copy or _copier(mm.ram)
     child.vmas = VmaList()
@@ -31,6 +31,7 @@ def fork(mm: Mm, engine) -> tuple:
                     child.charged -= vma.end - vma.start
                 continue
             mine = vma.piece(vma.start, vma.end)
+            mine.on_fork &= ~LOCKED
             inherited = True
             if vma.delta is not NO_FRAME:
                 frame, length = vma.start + vma.delta, vma.end - vma.start
@@ -49,6 +50,7 @@ def fork(mm: Mm, engine) -> tuple:
                     mm.frames.hold(frame, length)
             child.vmas.starts.append(mine.start)
             child.vmas.vmas.append(mine)
+            child.vmas.size += mine.end - mine.start
             if mine.shown:
                 mappings.append((mine.start, mine.end - mine.start, mine.prot, mine.start + mine.delta, inherited))
         for frame, to, length in copies:

@@ -7,7 +7,7 @@ from skete.abi.mman import MREMAP_DONTUNMAP, MREMAP_FIXED, MREMAP_MAYMOVE
 from skete.engine import PAGE
 from skete.kernel.mm import MAP_COUNT, page_up
 from skete.kernel.row import ADDR, SIZE, U64, Row
-from skete.kernel.vma import NO_FRAME, Vma
+from skete.kernel.vma import LOCKED, NO_FRAME, Vma
 
 __all__ = ["ROWS"]
 
@@ -31,14 +31,15 @@ def mremap(task, old: int, old_length: int, new_length: int, flags: int, new: in
     if len(mm.vmas) >= MAP_COUNT - 3:       # as many as moving may add
         raise OSError(ENOMEM, f"{MAP_COUNT} mappings")
     if flags & (MREMAP_FIXED | MREMAP_DONTUNMAP):
-        return _move_to(mm, old, old_length, new_length, new, flags)
+        return _move_to(task, old, old_length, new_length, new, flags)
     if old_length >= new_length:
         if old_length > new_length:
             mm.remove(old + new_length, old_length - new_length)
         return old
     if not old_length:
-        return _again(mm, old, new_length, flags)
+        return _again(task, old, new_length, flags)
     last = _check_alike(mm, old, old_length)
+    _check_limits(task, last, new_length - old_length)
     end, more = old + old_length, new_length - old_length
     if last.end == end and end + more <= mm.high and mm.is_free(end, end + more):
         _extend(mm, last, end, more)
@@ -46,6 +47,13 @@ def mremap(task, old: int, old_length: int, new_length: int, flags: int, new: in
     if not flags & MREMAP_MAYMOVE:
         raise OSError(ENOMEM, "no room to grow in place")
     return _move(mm, old, old_length, mm.place(new_length), new_length)
+
+
+def _check_limits(task, vma: Vma, more: int) -> None:
+    """ENOMEM EAGAIN"""
+    if task.process.bounded or vma.on_fork & LOCKED:
+        from skete.kernel.sizes import before_growing
+        before_growing(task, vma, more)
 
 
 def _check_alike(mm, old: int, length: int) -> Vma:
@@ -63,7 +71,8 @@ def _check_alike(mm, old: int, length: int) -> Vma:
     return vmas[-1]
 
 
-def _move_to(mm, old: int, old_length: int, new_length: int, new: int, flags: int) -> int:
+def _move_to(task, old: int, old_length: int, new_length: int, new: int, flags: int) -> int:
+    mm = task.mm
     if new & PAGE - 1 or new_length > mm.high or new > mm.high - new_length:
         raise OSError(EINVAL, f"new range {new:#x}+{new_length:#x}")
     if old + old_length > new and new + new_length > old:
@@ -78,6 +87,9 @@ def _move_to(mm, old: int, old_length: int, new_length: int, new: int, flags: in
         _check_shared(mm, old, new_length)
     else:
         _check_alike(mm, old, min(old_length, new_length))
+    more = new_length if flags & MREMAP_DONTUNMAP else new_length - old_length
+    if more > 0:
+        _check_limits(task, mm.vmas.at(old), more)
     if flags & MREMAP_DONTUNMAP:
         return _copy_out(mm, old, new, old_length)
     mm.remove(new, new_length)
@@ -91,11 +103,13 @@ def _move_to(mm, old: int, old_length: int, new_length: int, new: int, flags: in
     return _move(mm, old, old_length, new, new_length)
 
 
-def _again(mm, old: int, length: int, flags: int) -> int:
+def _again(task, old: int, length: int, flags: int) -> int:
     """Old length 0: a second mapping of the same shared memory. EINVAL ENOMEM"""
+    mm = task.mm
     _check_shared(mm, old, length)
     if not flags & MREMAP_MAYMOVE:
         raise OSError(ENOMEM, "no room in place")
+    _check_limits(task, mm.vmas.at(old), length)
     from skete.kernel.shared import again
     new = mm.place(length)
     again(mm, old, new, length)
@@ -136,6 +150,8 @@ def _extend(mm, last: Vma, end: int, more: int) -> None:
         from skete.kernel.shared import grow
         return grow(mm, last, more)
     mm.add(end, more, last.prot, last.shared, last.name, charge=last.charged, top=False, grows=True)
+    if last.on_fork:
+        mm.mark(end, end + more, last.on_fork)
 
 
 def _move(mm, old: int, old_length: int, new: int, new_length: int) -> int:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from errno import EAGAIN
 
-from skete.abi.signal import (IGNORED_BY_DEFAULT, SIG_DFL, SIG_IGN, SIGCONT, SIGKILL, SIGRTMIN,
+from skete.abi.signal import (IGNORED_BY_DEFAULT, SI_TIMER, SI_USER, SIG_DFL, SIG_IGN, SIGCONT, SIGKILL, SIGRTMIN,
                               SS_DISABLE, STOPS_BY_DEFAULT, SYNCHRONOUS, UNBLOCKABLE)
 from skete.kernel.outcome import READY, SIGNAL
 from skete.kernel.scheduler import Queue
@@ -172,6 +172,9 @@ def _send(process, info: SigInfo, tasks, pending: Pending) -> None:
     if target is not None and not target.signals.waiting & flag and effective(process, signo) == SIG_IGN:
         if not target.signals.mask & flag:
             return
+    if process.rlimits is not None and signo >= SIGRTMIN and info.code not in (SI_USER, SI_TIMER):
+        from skete.kernel.rlimits import check_queue
+        check_queue(process)
     if not pending.add(info):
         return
     if process.kernel.signalfds:

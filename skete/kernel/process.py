@@ -45,8 +45,9 @@ class Process:
         self.fault = None
         self.status = None
         self.signals = None         # skete.kernel.pending.ProcessSignals
-        self.timers = {}            # setitimer's, by which
-        self.rlimits = None
+        self.timers = {}            # setitimer's by which, timer_create's, "cpu": RLIMIT_CPU's
+        self.rlimits = None         # skete.kernel.rlimits
+        self.bounded = False        # RLIMIT_AS or RLIMIT_DATA is set: skete.kernel.sizes
         self.prctl = {}             # what prctl(2) set, by name
         self.persona = 0
         self.semundo = None         # skete.kernel.sysv_sem: {Set: {index: what its end adds}}

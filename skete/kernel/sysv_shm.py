@@ -118,6 +118,9 @@ def shmat(task, number: int, addr: int, flags: int) -> int:
             mm.remove(addr, size)
     elif flags & SHM_REMAP:
         raise OSError(EINVAL, "SHM_REMAP without an address")
+    if task.process.bounded:
+        from skete.kernel.sizes import before_shared
+        before_shared(task, size)
     start = addr or mm.place(size)
     attach(mm, start, size, prot, f"/SYSV{segment.key & 0xffff_ffff:08x} (deleted)", segment, 0)
     segment.times[0], segment.last = int(time()), task.process.pid

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from _bisect import bisect_right
 
-__all__ = ["NOT_FORKED", "NO_FRAME", "WIPED", "Vma", "VmaList"]
+__all__ = ["LOCKED", "NOT_FORKED", "NO_FRAME", "WIPED", "Vma", "VmaList"]
 
 #: delta of a range that has no frames (a huge PROT_NONE reservation)
 NO_FRAME = None
 #: what a child gets of it, as bits of ``on_fork``: fresh pages (MADV_WIPEONFORK), nothing at all (MADV_DONTFORK)
 WIPED, NOT_FORKED = 1, 2
+#: another bit there, which no child has: mlock(2) has locked it
+LOCKED = 4
 
 
 class Vma:
@@ -21,7 +23,7 @@ class Vma:
     delta: frame minus address, or NO_FRAME.  name: what /proc/PID/maps calls it ("" for anonymous).
     charged: counts against the memory limit.  backing: what a shared mapping of a file stands on (skete.kernel.shared)
     sealed: it is of a file that is not open for writing, and cannot become writable
-    on_fork: WIPED, NOT_FORKED
+    on_fork: WIPED, NOT_FORKED, LOCKED
     """
     __slots__ = ("start", "end", "prot", "delta", "shared", "shown", "charged", "name", "backing", "sealed",
                  "on_fork")
@@ -50,11 +52,11 @@ class Vma:
 
 
 class VmaList:
-    """Vmas in address order, never overlapping."""
-    __slots__ = ("starts", "vmas")
+    """Vmas in address order, never overlapping. size: their bytes in all"""
+    __slots__ = ("starts", "vmas", "size")
 
     def __init__(self):
-        self.starts, self.vmas = [], []
+        self.starts, self.vmas, self.size = [], [], 0
 
     def __iter__(self):
         return iter(self.vmas)
@@ -106,6 +108,7 @@ class VmaList:
             if vma.start < start or vma.end > end:
                 vma = vma.piece(max(vma.start, start), min(vma.end, end))
             out.append(vma)
+            self.size -= vma.end - vma.start
             i += 1
         self.vmas[first:i] = keep
         self.starts[first:i] = [v.start for v in keep]
@@ -114,6 +117,7 @@ class VmaList:
     def insert(self, vma: Vma) -> Vma:
         """Put a vma where nothing is, joined with its neighbours where possible. Returns the one that stands there."""
         starts, vmas = self.starts, self.vmas
+        self.size += vma.end - vma.start
         i = bisect_right(starts, vma.start)
         if i and vmas[i - 1].joins(vma):
             i -= 1

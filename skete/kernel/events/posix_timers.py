@@ -182,6 +182,9 @@ def timer_create(task, clock: int, event: int, addr: int) -> int:
         number += 1
     if number >= _MOST:
         raise OSError(EAGAIN, f"{number} timers")
+    if task.process.rlimits is not None:
+        from skete.kernel.rlimits import check_queue
+        check_queue(task.process)
     signo, value, target = SIGALRM, number, None
     if event:
         value, signo, notify, tid = SIGEVENT.unpack(task.mm.read(event, SIGEVENT_SIZE)[:SIGEVENT.size])

@@ -135,18 +135,14 @@ def _name(process) -> bytes:
     return leader.name if leader is not None else process.exe.rpartition(b"/")[2][:15]
 
 
-def _size(process) -> int:
-    return sum(vma.end - vma.start for vma in process.mm.vmas)
-
-
-def _data(process) -> int:
-    return sum(vma.end - vma.start for vma in process.mm.vmas if vma.prot & 2 and not vma.shared)
-
-
 def _status(process, task=None) -> bytes:
+    from skete.abi.resource import RLIMIT_SIGPENDING
+    from skete.kernel import sizes
+    from skete.kernel.rlimits import limits, queued
     config, leader = process.kernel.config, task or process.leader
     pending = leader.signals if leader is not None else None
-    size, data = _size(process) >> 10, _data(process) >> 10
+    mm = process.mm
+    size, data, locked, stack = (n(mm) >> 10 for n in (sizes.total, sizes.data, sizes.locked, sizes.stack))
     ids = "\t".join([str(config.uid)] * 4), "\t".join([str(config.gid)] * 4)
     text = sum(v.end - v.start for v in process.mm.vmas if v.prot & 4) >> 10
     rows = [("Name", _name(process).decode(errors="replace")), ("Umask", f"{process.fs.umask:04o}"),
@@ -154,11 +150,11 @@ def _status(process, task=None) -> bytes:
             ("Pid", leader.tid if leader is not None else process.pid), ("PPid", process.ppid), ("TracerPid", 0),
             ("Uid", ids[0]), ("Gid", ids[1]),
             ("FDSize", max(64, len(process.files.slots))), ("Groups", " ".join(map(str, config.groups))),
-            ("VmPeak", f"{size:8} kB"), ("VmSize", f"{size:8} kB"), ("VmLck", f"{0:8} kB"), ("VmPin", f"{0:8} kB"),
-            ("VmHWM", f"{data:8} kB"), ("VmRSS", f"{data:8} kB"), ("RssAnon", f"{data:8} kB"),
-            ("RssFile", f"{0:8} kB"), ("RssShmem", f"{0:8} kB"), ("VmData", f"{data:8} kB"), ("VmStk", f"{8192:8} kB"),
+            ("VmPeak", f"{size:8} kB"), ("VmSize", f"{size:8} kB"), ("VmLck", f"{locked:8} kB"), ("VmPin", f"{0:8} kB"),
+            ("VmHWM", f"{data + stack:8} kB"), ("VmRSS", f"{data + stack:8} kB"), ("RssAnon", f"{data + stack:8} kB"),
+            ("RssFile", f"{0:8} kB"), ("RssShmem", f"{0:8} kB"), ("VmData", f"{data:8} kB"), ("VmStk", f"{stack:8} kB"),
             ("VmExe", f"{text:8} kB"), ("VmLib", f"{0:8} kB"), ("VmPTE", f"{0:8} kB"), ("VmSwap", f"{0:8} kB"),
-            ("Threads", len(process.tasks)), ("SigQ", "0/4096"),
+            ("Threads", len(process.tasks)), ("SigQ", f"{queued(process.kernel)}/{limits(process)[RLIMIT_SIGPENDING][0]}"),
             ("SigPnd", f"{getattr(getattr(pending, 'pending', None), 'bits', 0):016x}"),
             ("ShdPnd", f"{process.signals.pending.bits:016x}"), ("SigBlk", f"{pending.mask if pending else 0:016x}"),
             ("CapInh", "0" * 16), ("CapPrm", "0" * 16), ("CapEff", "0" * 16), ("CapBnd", "0" * 16),
@@ -171,6 +167,9 @@ def _status(process, task=None) -> bytes:
 
 def _process_stat(process, task=None) -> bytes:
     """52 fields, by their numbers in proc(5)."""
+    from skete.abi.resource import RLIMIT_RSS
+    from skete.kernel import sizes
+    from skete.kernel.rlimits import limits
     leader = task or process.leader
     mm, kernel = process.mm, process.kernel
     fields = [0] * 52
@@ -179,7 +178,7 @@ def _process_stat(process, task=None) -> bytes:
     nice = leader.nice if leader is not None else 0
     fields[17:20] = 20 + nice, nice, len(process.tasks)
     fields[21] = max(0, process.started_ns - kernel.started_ns) // _NS_PER_TICK
-    fields[22:25] = _size(process), _data(process) >> 12, (1 << 64) - 1
+    fields[22:25] = sizes.total(mm), sizes.data(mm) >> 12, limits(process)[RLIMIT_RSS][0]
     code = [v for v in mm.vmas if v.prot & 4]
     if code:
         fields[25:27] = code[0].start, code[0].end
@@ -191,10 +190,13 @@ def _process_stat(process, task=None) -> bytes:
 
 
 def _statm(process) -> bytes:
-    text = sum(v.end - v.start for v in process.mm.vmas if v.prot & 4)
-    shared = sum(v.end - v.start for v in process.mm.vmas if v.shared)
-    data = _data(process)
-    return b"%d %d %d %d 0 %d 0\n" % tuple(n >> 12 for n in (_size(process), data + shared, shared, text, data))
+    from skete.kernel import sizes
+    mm = process.mm
+    text = sum(v.end - v.start for v in mm.vmas if v.prot & 4)
+    shared = sum(v.end - v.start for v in mm.vmas if v.shared)
+    data, stack = sizes.data(mm), sizes.stack(mm)
+    return b"%d %d %d %d 0 %d 0\n" % tuple(n >> 12 for n in (sizes.total(mm), data + stack + shared, shared, text,
+                                                            data + stack))
 
 
 _LIMITS = ("cpu time/seconds", "file size/bytes", "data size/bytes", "stack size/bytes", "core file size/bytes",
@@ -204,7 +206,8 @@ _LIMITS = ("cpu time/seconds", "file size/bytes", "data size/bytes", "stack size
 
 
 def _limits(process) -> bytes:
-    from skete.kernel.uts import RLIM_INFINITY, limits
+    from skete.abi.resource import RLIM_INFINITY
+    from skete.kernel.rlimits import limits
     lines = [f"{'Limit':<26}{'Soft Limit':<21}{'Hard Limit':<21}{'Units':<10}\n"]
     for words, pair in zip(_LIMITS, limits(process)):
         name, unit = words.split("/")
