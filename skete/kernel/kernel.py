@@ -69,6 +69,7 @@ class Kernel:
         self.store = None           # skete.kernel.files.ram: the files whose content is memory, once there are some
         self.segments = {}          # skete.kernel.sysv_shm: {id: Segment}
         self.semaphores = self.messages = None      # skete.kernel.sysv.Registry of each, once there are some
+        self.mqueues = None         # skete.kernel.mqueue.Mqueues, once there is a queue
         self.answers = self.rewriter = None         # skete.kernel.answers, rewrite: where the engine has a gate
         self.asked = ()             # calls that the rewriter is told of
         self.next_tid = self.config.first_pid

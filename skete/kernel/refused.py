@@ -22,7 +22,6 @@ _REFUSED = (
      (156, 174, 177, 178, 180, 181, 182, 183, 184, 185, 205, 211, 214, 215, 236)),
     (ENOSYS, "ENOSYS", "built without asynchronous I/O (AIO)", (206, 207, 208, 209, 210, 333)),
     (ENOSYS, "ENOSYS", "built without io_uring", (425, 426, 427)),
-    (ENOSYS, "ENOSYS", "built without POSIX message queues", (240, 241, 242, 243, 244, 245)),
     (ENOSYS, "ENOSYS", "built without NUMA: one node, no policies", (237, 238, 239, 256, 279, 450)),
     (ENOSYS, "ENOSYS", "built without a key store", (248, 249, 250)),
     (ENOSYS, "ENOSYS", "built without loadable modules", (175, 176, 313)),

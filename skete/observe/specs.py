@@ -273,6 +273,12 @@ process_vm_readv pid ptr lu ptr lu lu
 process_vm_writev pid ptr lu ptr lu lu
 renameat2 dirfd path dirfd path |RENAME
 seccomp x32 x32 ptr
+mq_open path oflags omode ptr
+mq_unlink path
+mq_timedsend fd in lu u *timespec
+mq_timedreceive fd out lu ptr *timespec
+mq_notify fd ptr
+mq_getsetattr fd ptr ptr
 getrandom outhex lu |GRND
 memfd_create str |MFD
 execveat dirfd path argv envp |AT

@@ -44,6 +44,8 @@ class Description:
     shows_bad = False
     #: bytes that a read has at least, where there is such a thing
     least = 0
+    #: ``flush(files)`` is called whenever a descriptor of it is closed in a table, the last one or not
+    flushes = False
 
     def __init__(self, flags: int, path: bytes = b"", host_fd: int = -1, poll_fd: int = -1):
         self.flags, self.path, self.refs = flags & ~_ONCE, path, 0

@@ -112,6 +112,8 @@ class FdTable:
         if old is not None:
             if self.locks is not None:
                 self.locks.drop(old, self)
+            if old.flushes:
+                old.flush(self)
             old.drop()
         return fd
 
@@ -126,6 +128,8 @@ class FdTable:
             self._free = fd
         if self.locks is not None:
             self.locks.drop(description, self)      # whichever descriptor of the file it was: fcntl(2)
+        if description.flushes:
+            description.flush(self)
         description.drop()
 
     def numbers(self) -> list:
