@@ -59,6 +59,7 @@ class Mm:
         self.mmap_top = MMAP_TOP
         self.futexes = {}               # private ones: address -> queue (skete.kernel.futex)
         self.patches = None             # skete.kernel.rewrite.Patches, once a site has been looked at
+        self.aio = None                 # {address: skete.kernel.aio.Context}, once there is one
         self.users = 1                  # processes that live in it: skete.kernel.mm_fork
 
     # access: guest pointers end here

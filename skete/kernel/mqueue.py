@@ -19,7 +19,6 @@ from skete.abi.stat import S_IFREG, ST_VALID
 from skete.kernel.files.description import Description
 from skete.kernel.files.pseudo import Stat
 from skete.kernel.pending import send_process
-from skete.kernel.rlimits import limits
 from skete.kernel.scheduler import Queue
 from skete.kernel.sharing import held_files
 from skete.kernel.siginfo import SigInfo
@@ -30,6 +29,8 @@ __all__ = ["SIGEV_NONE", "SIGEV_SIGNAL", "MessageQueue", "Mqueues", "OpenQueue",
 QUEUES, MESSAGES, SIZE = 256, 10, 8192
 SIGEV_SIGNAL, SIGEV_NONE = 0, 1
 _PRIORITIES = 32768
+#: RLIMIT_MSGQUEUE as programs begin with it
+_CHARGED = 819_200
 #: what Linux counts for a message (struct msg_msg), and for a priority (struct posix_msg_tree_node)
 _MESSAGE, _NODE = 48, 48
 _SHOWN_SIZE = 80
@@ -165,7 +166,8 @@ class Mqueues:
         if not 0 < most <= MESSAGES or not 0 < largest <= SIZE:
             raise OSError(EINVAL, f"{most} messages of {largest} bytes")
         cost = most * (largest + _MESSAGE) + min(most, _PRIORITIES) * _NODE
-        if self.charged + cost > limits(task.process)[RLIMIT_MSGQUEUE][0]:
+        limits = task.process.rlimits
+        if self.charged + cost > (limits[RLIMIT_MSGQUEUE][0] if limits is not None else _CHARGED):
             raise OSError(EMFILE, f"RLIMIT_MSGQUEUE: {self.charged} bytes, and {cost}")
         config = task.kernel.config
         made = MessageQueue(self, name, mode, (config.uid, config.gid), most, largest, cost)

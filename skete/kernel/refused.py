@@ -20,7 +20,6 @@ def _refusal(errno: int, why: str):
 _REFUSED = (
     (ENOSYS, "ENOSYS", "no kernel of this age has it",
      (156, 174, 177, 178, 180, 181, 182, 183, 184, 185, 205, 211, 214, 215, 236)),
-    (ENOSYS, "ENOSYS", "built without asynchronous I/O (AIO)", (206, 207, 208, 209, 210, 333)),
     (ENOSYS, "ENOSYS", "built without io_uring", (425, 426, 427)),
     (ENOSYS, "ENOSYS", "built without NUMA: one node, no policies", (237, 238, 239, 256, 279, 450)),
     (ENOSYS, "ENOSYS", "built without a key store", (248, 249, 250)),

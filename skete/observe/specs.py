@@ -273,6 +273,12 @@ process_vm_readv pid ptr lu ptr lu lu
 process_vm_writev pid ptr lu ptr lu lu
 renameat2 dirfd path dirfd path |RENAME
 seccomp x32 x32 ptr
+io_setup u ptr
+io_destroy x
+io_submit x ld ptr
+io_cancel x ptr ptr
+io_getevents x ld ld ptr *timespec
+io_pgetevents x ld ld ptr *timespec ptr
 mq_open path oflags omode ptr
 mq_unlink path
 mq_timedsend fd in lu u *timespec

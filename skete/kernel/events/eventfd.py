@@ -40,6 +40,13 @@ class EventFd(Anonymous):
         os.write(self.host_fd, data)
         return 8
 
+    def count(self) -> None:
+        """One more, from an operation that has ended; it stays where it is once nothing goes in."""
+        try:
+            os.eventfd_write(self.host_fd, 1)
+        except BlockingIOError:
+            pass
+
     def waits(self, events: int) -> Wait:
         return Wait(queue=self.room) if events == EPOLLOUT else Wait(host_fd=self.host_fd, events=EPOLLIN)
 

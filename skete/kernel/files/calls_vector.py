@@ -8,7 +8,7 @@ from skete.kernel.files.filelimit import within
 from skete.kernel.files.transfer import iovec, read_from, readable, spread, writable, write_to
 from skete.kernel.row import ADDR, FD, I32, I64, SIZE, Row
 
-__all__ = ["ROWS"]
+__all__ = ["ROWS", "check_flags", "positioned_write"]
 
 _KNOWN = RWF_HIPRI | RWF_DSYNC | RWF_SYNC | RWF_NOWAIT | RWF_APPEND | RWF_NOAPPEND
 
@@ -41,7 +41,7 @@ def pwritev(task, fd: int, iov: int, count: int, offset: int, high: int = 0) -> 
 def preadv2(task, fd: int, iov: int, count: int, offset: int, high: int, flags: int):
     """preadv2(2): offset -1 is the file's own. EOPNOTSUPP for flags that the file cannot"""
     readable(task, fd)
-    _check(flags)
+    check_flags(flags)
     if offset == -1 and not flags:
         return readv(task, fd, iov, count)
     if offset == -1:
@@ -52,7 +52,7 @@ def preadv2(task, fd: int, iov: int, count: int, offset: int, high: int, flags: 
 def pwritev2(task, fd: int, iov: int, count: int, offset: int, high: int, flags: int):
     """pwritev2(2): offset -1 is the file's own. EOPNOTSUPP for flags that the file cannot"""
     writable(task, fd)
-    _check(flags)
+    check_flags(flags)
     if offset == -1 and not flags:
         return writev(task, fd, iov, count)
     if offset == -1:
@@ -60,7 +60,8 @@ def pwritev2(task, fd: int, iov: int, count: int, offset: int, high: int, flags:
     return _pwritev(task, fd, iov, count, offset, flags)
 
 
-def _check(flags: int) -> None:
+def check_flags(flags: int) -> None:
+    """RWF_*. EINVAL EOPNOTSUPP"""
     if flags & ~_KNOWN:
         raise OSError(EOPNOTSUPP, f"RWF flags {flags:#x}")
     if flags & RWF_APPEND and flags & RWF_NOAPPEND:
@@ -86,10 +87,15 @@ def _pwritev(task, fd: int, iov: int, count: int, offset: int, flags: int) -> in
     if offset < 0:
         raise OSError(EINVAL, f"offset {offset}")
     file = writable(task, fd)
+    return positioned_write(task, file, iovec(task, iov, count), offset, flags)
+
+
+def positioned_write(task, file, pieces: list, offset: int, flags: int) -> int:
+    """Bytes of the guest's buffers written at an offset. EFAULT EFBIG ESPIPE"""
     if not file.flags & O_APPEND:
         # musl's pwrite(3) asks for it each time; hosts before Linux 6.9 do not know it.
         flags &= ~RWF_NOAPPEND
-    views = spread(task, iovec(task, iov, count), False)
+    views = spread(task, pieces, False)
     return file.pwrite(views if task.process.rlimits is None else within(task, file, views, offset), offset, flags)
 
 

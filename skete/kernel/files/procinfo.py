@@ -291,6 +291,11 @@ def _build(task) -> bytes:
     return VERSION + b"\n"
 
 
+def _aio(task) -> bytes:
+    from skete.kernel.aio import count
+    return b"%d\n" % count(task.kernel)
+
+
 #: /proc/sys/...: the same
 SYS = {
     b"kernel/hostname": lambda task: task.kernel.config.hostname + b"\n",
@@ -313,6 +318,7 @@ SYS = {
     b"vm/overcommit_ratio": lambda task: b"50\n", b"vm/nr_hugepages": lambda task: b"0\n",
     b"fs/file-max": lambda task: b"9223372036854775807\n", b"fs/nr_open": lambda task: b"1048576\n",
     b"fs/pipe-max-size": lambda task: _host("/proc/sys/fs/pipe-max-size") or b"1048576\n",
+    b"fs/aio-max-nr": lambda task: b"65536\n", b"fs/aio-nr": _aio,
     b"fs/mqueue/queues_max": lambda task: b"256\n",
     b"fs/mqueue/msg_max": lambda task: b"10\n", b"fs/mqueue/msg_default": lambda task: b"10\n",
     b"fs/mqueue/msgsize_max": lambda task: b"8192\n", b"fs/mqueue/msgsize_default": lambda task: b"8192\n",
