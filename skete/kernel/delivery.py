@@ -83,7 +83,7 @@ def _handle(task, info: SigInfo, action, trap, result) -> bool:
     regs = task.vcpu.regs
     again = None
     if result is Restart:
-        if not action.flags & SA_RESTART:
+        if not action.flags & SA_RESTART and not (task.waited is not None and task.waited.always):
             result = -EINTR
         elif _executed_syscall(task, regs.rip):
             regs.rip -= 2

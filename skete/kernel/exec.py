@@ -13,7 +13,7 @@ from skete.abi.fcntl import AT_EMPTY_PATH, AT_FDCWD, AT_SYMLINK_NOFOLLOW
 from skete.abi.resource import RLIMIT_STACK
 from skete.abi.signal import SIG_IGN, SIGSEGV, SS_DISABLE
 from skete.engine import Regs
-from skete.kernel import children, exits, program, robust
+from skete.kernel import children, exits, program
 from skete.kernel.mm import STACK_SIZE, Mm
 from skete.kernel.outcome import GONE, KEEP
 from skete.kernel.pending import Action
@@ -81,8 +81,7 @@ def _execute(task, found, environment: list):
     image, interp, keys = program.images(kernel, process.fs.namespace, found)
     _alone(task)
     # What Linux does when a thread leaves its memory: a joiner, or a mutex that others share, may wait.
-    robust.walk(task)
-    robust.clear_tid(task)
+    exits.release(task)
     _leave_memory(task)
     mm = Mm(kernel.engine, process.space, kernel.frames, kernel.config.memory, kernel.config.physical())
     process.mm = task.mm = mm

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from skete.kernel.sharing import held_files, let_go, settle
 
-__all__ = ["died", "end_process", "end_thread", "leave_memory"]
+__all__ = ["died", "end_process", "end_thread", "leave_memory", "release"]
 
 
 def end_thread(task, code: int) -> None:
@@ -15,7 +15,7 @@ def end_thread(task, code: int) -> None:
     if len(process.tasks) == 1:
         end_process(process, ("exited", code))
         return
-    _release(task)
+    release(task)
     process.cpu_ns += _cpu_ns(task)
     task.dead = True
     del process.tasks[task.tid], kernel.tasks[task.vcpu]
@@ -42,8 +42,8 @@ def end_process(process, status: tuple) -> None:
     others = len(kernel.processes) > 1
     for task in list(process.tasks.values()):
         task.dead = True
-        if others and (task.robust_list or mm.users > 1):
-            _release(task)      # others share memory with it, or may do so
+        if others and (task.robust_list or mm.users > 1 or kernel.pi):
+            release(task)      # others share memory with it, or may do so
         kernel.scheduler.forget(task)
         call, task.call = task.call, None
         if call is not None:
@@ -95,10 +95,13 @@ def died(kernel, space, trap) -> None:
             end_process(process, ("signalled", trap.signo) if trap.signo else ("exited", trap.status))
 
 
-def _release(task) -> None:
+def release(task) -> None:
     """What other threads may be waiting for: robust futexes, then the word that pthread_join sleeps on."""
     from skete.kernel import robust
     robust.walk(task)
+    if task.kernel.pi:
+        from skete.kernel import futex_pi
+        futex_pi.release(task)
     robust.clear_tid(task)
 
 

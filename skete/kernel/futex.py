@@ -12,14 +12,21 @@ from errno import EAGAIN, EFAULT, EINTR, EINVAL, ENOSYS, ETIMEDOUT
 from time import clock_gettime_ns, monotonic_ns
 
 from skete.abi.futex import (FUTEX_BITSET_MATCH_ANY, FUTEX_CLOCK_REALTIME, FUTEX_CMD_MASK, FUTEX_CMP_REQUEUE,
-                             FUTEX_PRIVATE_FLAG, FUTEX_REQUEUE, FUTEX_WAIT, FUTEX_WAIT_BITSET, FUTEX_WAKE,
-                             FUTEX_WAKE_BITSET, FUTEX_WAKE_OP)
+                             FUTEX_CMP_REQUEUE_PI, FUTEX_LOCK_PI, FUTEX_LOCK_PI2, FUTEX_PRIVATE_FLAG, FUTEX_REQUEUE,
+                             FUTEX_TRYLOCK_PI, FUTEX_UNLOCK_PI, FUTEX_WAIT, FUTEX_WAIT_BITSET, FUTEX_WAIT_REQUEUE_PI,
+                             FUTEX_WAKE, FUTEX_WAKE_BITSET, FUTEX_WAKE_OP)
 from skete.kernel.outcome import READY, SIGNAL, TIMEOUT, Restart, Wait
 from skete.kernel.row import ADDR, I32, U32, Row
 from skete.kernel.scheduler import Queue
 from skete.kernel.timespec import read_timespec
 
 __all__ = ["FutexQueue", "FutexWait", "ROWS", "queues_of", "wake"]
+
+
+#: those that take FUTEX_CLOCK_REALTIME
+_EITHER_CLOCK = frozenset((FUTEX_WAIT_BITSET, FUTEX_WAIT_REQUEUE_PI, FUTEX_LOCK_PI2))
+_INHERITING = frozenset((FUTEX_LOCK_PI, FUTEX_LOCK_PI2, FUTEX_TRYLOCK_PI, FUTEX_UNLOCK_PI, FUTEX_WAIT_REQUEUE_PI,
+                         FUTEX_CMP_REQUEUE_PI))
 
 
 class FutexQueue(Queue):
@@ -70,8 +77,8 @@ def futex(task, addr: int, op: int, value: int, timeout: int, addr2: int, value3
     EAGAIN ETIMEDOUT EINTR EFAULT EINVAL ENOSYS"""
     command = op & FUTEX_CMD_MASK
     private = op & FUTEX_PRIVATE_FLAG
-    if op & FUTEX_CLOCK_REALTIME and command != FUTEX_WAIT_BITSET:
-        raise OSError(ENOSYS, "FUTEX_CLOCK_REALTIME goes with FUTEX_WAIT_BITSET only")
+    if op & FUTEX_CLOCK_REALTIME and command not in _EITHER_CLOCK:
+        raise OSError(ENOSYS, "FUTEX_CLOCK_REALTIME goes with absolute timeouts only")
     if command == FUTEX_WAKE:
         return wake(task, addr, value, private)
     if command == FUTEX_WAIT:
@@ -83,6 +90,8 @@ def futex(task, addr: int, op: int, value: int, timeout: int, addr2: int, value3
         return _wait(task, addr, value, _absolute(task, timeout, op), value3, private)
     if command == FUTEX_WAKE_BITSET:
         return wake(task, addr, value, private, value3)
+    if command in _INHERITING:
+        return _inheriting(task, addr, op, value, timeout, addr2, value3)
     # In these the fourth word is a number, not a pointer.
     value2 = timeout & 0xffff_ffff
     if command == FUTEX_REQUEUE:
@@ -93,6 +102,22 @@ def futex(task, addr: int, op: int, value: int, timeout: int, addr2: int, value3
         from skete.kernel.futex_op import wake_op
         return wake_op(task, addr, addr2, value, value2, value3, private)
     raise OSError(ENOSYS, f"futex operation {command}")
+
+
+def _inheriting(task, addr: int, op: int, value: int, timeout: int, addr2: int, value3: int):
+    from skete.kernel import futex_pi
+    command, private = op & FUTEX_CMD_MASK, op & FUTEX_PRIVATE_FLAG
+    if command == FUTEX_LOCK_PI:
+        return futex_pi.lock_pi(task, addr, _absolute(task, timeout, FUTEX_CLOCK_REALTIME), private, False)
+    if command == FUTEX_LOCK_PI2:
+        return futex_pi.lock_pi(task, addr, _absolute(task, timeout, op), private, False)
+    if command == FUTEX_TRYLOCK_PI:
+        return futex_pi.lock_pi(task, addr, None, private, True)
+    if command == FUTEX_UNLOCK_PI:
+        return futex_pi.unlock_pi(task, addr, private)
+    if command == FUTEX_WAIT_REQUEUE_PI:
+        return futex_pi.wait_requeue_pi(task, addr, value, _absolute(task, timeout, op), addr2, private)
+    return futex_pi.cmp_requeue_pi(task, addr, value, timeout & 0xffff_ffff, addr2, value3, private)
 
 
 def _absolute(task, timeout: int, op: int) -> int | None:
@@ -149,7 +174,11 @@ def wake(task, addr: int, count: int, private: int = 0, bitset: int = FUTEX_BITS
         raise OSError(EINVAL, "a bitset without bits")
     queues, key = queues_of(task, addr, private)
     queue = queues.get(key)
-    return queue.wake_some(count, bitset) if queue is not None else 0
+    if queue is not None:
+        return queue.wake_some(count, bitset)
+    if ~key in queues:
+        raise OSError(EINVAL, "a lock that has an owner")
+    return 0
 
 
 def _requeue(task, addr: int, addr2: int, wakes: int, moves: int, private: int, expected: int | None = None) -> int:
@@ -170,15 +199,15 @@ def _requeue(task, addr: int, addr2: int, wakes: int, moves: int, private: int, 
         if target is None:
             target = queues2[key2] = FutexQueue(queues2, key2)
         for waiter, wait in moved:
+            wait.requeued(queue, target)
             del queue.tasks[waiter]
             target.tasks[waiter] = wait
-            wait.requeued(queue, target)
         queue.tidy()
     return woken + len(moved)
 
 
 ROWS = (
     Row(202, futex, (ADDR, I32, U32, ADDR, ADDR, U32),
-        "priority inheritance: ENOSYS; FUTEX_WAKE_OP is not atomic against threads in the guest; "
+        "locks with priority inheritance have an owner, and no priority is passed on; "
         "a CLOCK_REALTIME deadline does not follow the clock being set"),
 )

@@ -6,16 +6,18 @@ from errno import ENOSYS
 from skete.abi.futex import (FUTEX_OP_ADD, FUTEX_OP_ANDN, FUTEX_OP_CMP_EQ, FUTEX_OP_CMP_GE, FUTEX_OP_CMP_GT,
                              FUTEX_OP_CMP_LE, FUTEX_OP_CMP_LT, FUTEX_OP_CMP_NE, FUTEX_OP_OPARG_SHIFT, FUTEX_OP_OR,
                              FUTEX_OP_SET, FUTEX_OP_XOR)
+from skete.kernel.atomic import fetch_and_change
 from skete.kernel.futex import wake
 
 __all__ = ["wake_op"]
 
+#: as fetch_and_change() takes them: bits that are kept, bits that are turned over, what is added
 OPERATIONS = {
-    FUTEX_OP_SET: lambda old, arg: arg,
-    FUTEX_OP_ADD: lambda old, arg: old + arg,
-    FUTEX_OP_OR: lambda old, arg: old | arg,
-    FUTEX_OP_ANDN: lambda old, arg: old & ~arg,
-    FUTEX_OP_XOR: lambda old, arg: old ^ arg,
+    FUTEX_OP_SET: lambda arg: (0, arg, 0),
+    FUTEX_OP_ADD: lambda arg: (-1, 0, arg),
+    FUTEX_OP_OR: lambda arg: (~arg, arg, 0),
+    FUTEX_OP_ANDN: lambda arg: (~arg, 0, 0),
+    FUTEX_OP_XOR: lambda arg: (-1, arg, 0),
 }
 COMPARISONS = {
     FUTEX_OP_CMP_EQ: lambda old, arg: old == arg,
@@ -41,9 +43,7 @@ def wake_op(task, addr: int, addr2: int, count: int, count2: int, code: int, pri
         raise OSError(ENOSYS, f"futex operation {code >> 28 & 7}")
     wake(task, addr, 0, private, 0x1_0000_0000)             # a bitset nobody has: checks the address only
     wake(task, addr2, 0, private, 0x1_0000_0000)
-    old = task.mm.read_u32(addr2)
-    # The processor offers us no compare-and-swap: between these two lines a guest thread can write. The row says so.
-    task.mm.write_u32(addr2, operation(old, argument))
+    old = fetch_and_change(task.mm, addr2, *operation(argument))
     compare = COMPARISONS.get(code >> 24 & 15)
     if compare is None:
         raise OSError(ENOSYS, f"futex comparison {code >> 24 & 15}")

@@ -63,6 +63,7 @@ class Kernel:
         self.observers = []
         self.handlers = {}
         self.futexes = {}           # skete.kernel.futex: key -> Queue
+        self.pi = None              # skete.kernel.futex_pi: the queues of locks that have an owner, once there are some
         self.signalfds = None       # skete.kernel.events.signalfd.Signalfds, once there is one
         self.texts = None           # skete.kernel.texts.Texts, once a program has been executed
         self.net = None             # skete.kernel.net.net.Net, once there is a socket
@@ -291,6 +292,7 @@ class Kernel:
             call, result = result, advance(result, None)
         while isinstance(result, Wait):
             if task.notify and result.interruptible and pending.deliverable(task):
+                task.waited = result
                 result = advance(call, SIGNAL)
                 continue
             if result.deadline_ns is not None and result.deadline_ns <= monotonic_ns() and result.host_fd < 0:

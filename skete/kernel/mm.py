@@ -178,15 +178,15 @@ class Mm:
         """One store where aligned. EFAULT"""
         if addr & 3:
             return self.write(addr, (value & 0xffff_ffff).to_bytes(4, "little"))
-        self.ram32[self._writable(addr) >> 2] = value & 0xffff_ffff
+        self.ram32[self.writable(addr) >> 2] = value & 0xffff_ffff
 
     def write_u64(self, addr: int, value: int) -> None:
         """One store where aligned. EFAULT"""
         if addr & 7:
             return self.write(addr, (value & 0xffff_ffff_ffff_ffff).to_bytes(8, "little"))
-        self.ram64[self._writable(addr) >> 3] = value & 0xffff_ffff_ffff_ffff
+        self.ram64[self.writable(addr) >> 3] = value & 0xffff_ffff_ffff_ffff
 
-    def _writable(self, addr: int) -> int:
+    def writable(self, addr: int) -> int:
         """The frame address of a writable guest address. EFAULT"""
         vma = self.last
         if not vma.start <= addr < vma.end:

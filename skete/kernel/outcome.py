@@ -41,8 +41,10 @@ class Wait:
     host_fd, events: a host descriptor and select.EPOLL* bits, or -1
     interruptible: False only where Linux waits uninterruptibly
     spurious: the caller looks again anyway: woken for nothing it is told READY, rather than put to sleep once more
+    always: the call is made again after any handler, with SA_RESTART or without (Linux's ERESTARTNOINTR)
     """
     spurious = False
+    always = False
     __slots__ = ("queue", "deadline_ns", "host_fd", "events", "interruptible")
 
     def __init__(self, queue=None, deadline_ns=None, host_fd=-1, events=0, interruptible=True):

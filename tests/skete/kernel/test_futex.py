@@ -1,12 +1,12 @@
 """futex(2), with as many fake threads as it takes."""
 import struct
 import time
-from errno import EAGAIN, EFAULT, EINTR, EINVAL, ENOSYS, ETIMEDOUT
+from errno import EAGAIN, EFAULT, EINTR, EINVAL, ENOSYS, EPERM, ETIMEDOUT
 
 import pytest
 
 from skete.abi.futex import (FUTEX_CLOCK_REALTIME, FUTEX_CMP_REQUEUE, FUTEX_OWNER_DIED, FUTEX_PRIVATE_FLAG,
-                             FUTEX_REQUEUE, FUTEX_WAIT, FUTEX_WAIT_BITSET, FUTEX_WAITERS, FUTEX_WAKE,
+                             FUTEX_REQUEUE, FUTEX_UNLOCK_PI, FUTEX_WAIT, FUTEX_WAIT_BITSET, FUTEX_WAITERS, FUTEX_WAKE,
                              FUTEX_WAKE_BITSET, FUTEX_WAKE_OP)
 from tests.skete.kernel.fake import DATA, ENDED, WAITING
 
@@ -50,7 +50,7 @@ def awake(machine, crowd):
     ("no bits to wake",               (A, FUTEX_WAKE_BITSET, 1, 0, 0, 0), EINVAL),
     ("wake, not aligned",             (A + 1, FUTEX_WAKE, 1, 0, 0, 0), EINVAL),
     ("wake, shared, nothing there",   (0x5000, FUTEX_WAKE, 1, 0, 0, 0), EFAULT),
-    ("priority inheritance",          (A, 6, 0, 0, 0, 0), ENOSYS),
+    ("unlock of nobody's lock",       (A, FUTEX_UNLOCK_PI, 0, 0, 0, 0), EPERM),
     ("no such operation",             (A, 77, 0, 0, 0, 0), ENOSYS),
     ("realtime with FUTEX_WAIT",      (A, FUTEX_WAIT | FUTEX_CLOCK_REALTIME, 0, 0, 0, 0), ENOSYS),
     ("requeue a negative number",     (A, FUTEX_REQUEUE, -1, 1, B, 0), EINVAL),
