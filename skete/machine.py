@@ -79,7 +79,8 @@ class Machine:
     net:     "none", "loopback" (the host's) or "host": what it can reach; with none it has a loopback of its own
     publish: ("[ADDRESS:]HOST:GUEST", "HOST:GUEST/udp", ...): ports of the host that reach ports of its
     rewrite: let call sites that trap often jump to the engine's gate, which answers some calls by itself
-    user:    (uid, gid) that it is told are its own; they give it no power
+    user:    (uid, gid) that it is told are its own. (0, n), where skete runs as root, makes it root of its machine, with
+             the power over what was mounted that skete has; else they give it no power
     engine:  a name of skete.engines.NAMES
     """
 
@@ -134,6 +135,7 @@ class Machine:
     def run(self) -> Result:
         """Run the program to its end. LoadError, EngineError, OSError (the program or a mount cannot be opened)."""
         from skete.kernel.config import Config
+        from skete.kernel.credentials import host_capabilities
         from skete.kernel.files import Mount, Namespace, open_files
         from skete.kernel.kernel import Kernel
         from skete.kernel.program import Program, contents
@@ -141,7 +143,8 @@ class Machine:
         engine = engines.make(self.engine)
         started, used = monotonic(), process_time()
         kernel = Kernel(engine, Config(self.memory, *self.user, net=self.net, publish=self.publish,
-                                       rewrite=self.rewrite))
+                                       rewrite=self.rewrite,
+                                       capabilities=0 if self.user[0] else host_capabilities()))
         namespace = files = fs = program = None
         try:
             program = Program(_open(self.program), self.program).hold()

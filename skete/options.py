@@ -50,8 +50,9 @@ _RUN = (
     ("env", "K=V", str, [], "set a variable of its environment, K alone takes the host's value; may be repeated"),
     ("cwd", "DIR", str, "/", "guest folder it starts in (default: /)"),
     ("timeout", "S", _seconds, None, "end it after S seconds, with status 124"),
-    ("user", "UID[:GID]", _user, (1000, 1000), "who it is told that it is, which gives it no power: numbers (default: "
-                                               "1000:1000)"),
+    ("user", "UID[:GID]", _user, (1000, 1000), "who it is told that it is: numbers (default: 1000:1000). 0, where "
+                                               "skete runs as root, is root over what was mounted; else it gives it "
+                                               "no power"),
     ("memory", "SIZE", _size, None, "limit of the private memory of each of its processes: 512M, 2G"),
     ("net", "none|loopback|host", _policy, "none", "let it reach the host's loopback, or its whole network; none: it "
                                                    "has a loopback of its own (default)"),

@@ -2,6 +2,7 @@
 from struct import Struct
 
 S_IFMT, S_IFSOCK, S_IFLNK, S_IFREG = 0o170000, 0o140000, 0o120000, 0o100000
+S_ISUID, S_ISGID, S_ISVTX, S_IXGRP = 0o4000, 0o2000, 0o1000, 0o010
 S_IFBLK, S_IFDIR, S_IFCHR, S_IFIFO = 0o060000, 0o040000, 0o020000, 0o010000
 
 #: struct stat: dev ino nlink; mode uid gid; rdev size blksize blocks; three times as seconds, nanoseconds

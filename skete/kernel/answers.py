@@ -52,11 +52,10 @@ class Answers:
         if not self.posted:
             self.posted = frozenset(range(facts.numbers)) - _TRAPPING
         facts.post(self.posted)
-        config = self.kernel.config
-        for nr, value in ((_GETPID, process.pid), (_GETPPID, process.ppid), (_GETUID, config.uid), (_GETEUID, config.uid),
-                          (_GETGID, config.gid), (_GETEGID, config.gid)):
+        for nr, value in ((_GETPID, process.pid), (_GETPPID, process.ppid)):
             if nr in self.numbers:
                 facts.answer(nr, value)
+        self.identity(process)
         if _GETTID in self.numbers and len(process.tasks) == 1:
             facts.answer(_GETTID, process.pid)
         if _IOCTL in self.numbers:
@@ -71,6 +70,19 @@ class Answers:
         """CLOCK_REALTIME, MONOTONIC, BOOTTIME or TAI in ns, never before what the process has been told there."""
         facts = process.space.facts
         return facts.now(clock) if facts is not None else clock_gettime_ns(clock)
+
+    def identity(self, process) -> None:
+        """A thread of the process has other ids, or the process is new. Threads that differ have to ask."""
+        facts = getattr(process.space, "facts", None)
+        if facts is None or not self.numbers:
+            return
+        creds = process.creds
+        ids = creds.uid, creds.euid, creds.gid, creds.egid
+        alike = all((task.creds.uid, task.creds.euid, task.creds.gid, task.creds.egid) == ids
+                    for task in process.tasks.values())
+        for nr, value in zip((_GETUID, _GETEUID, _GETGID, _GETEGID), ids):
+            if nr in self.numbers:
+                facts.answer(nr, value) if alike else facts.ask(nr)
 
     def adopted(self, process) -> None:
         """A process has another parent."""

@@ -12,7 +12,7 @@ from struct import pack
 from skete.abi.signal import (CLD_CONTINUED, CLD_EXITED, CLD_KILLED, CLD_STOPPED, SA_NOCLDSTOP, SA_NOCLDWAIT, SIG_IGN,
                               SIGCHLD, SIGCONT, SIGHUP)
 from skete.abi.time import NSEC_PER_SEC, USER_HZ
-from skete.kernel import pending
+from skete.kernel import credentials, pending
 from skete.kernel.clock import process_cpu_ns
 from skete.kernel.siginfo import SigInfo
 
@@ -69,7 +69,7 @@ def _send(process, info: SigInfo) -> None:
 def told(process, code: int, status: int, signo: int = SIGCHLD) -> SigInfo:
     """SIGCHLD's siginfo_t: si_pid, si_uid, si_status, si_utime, si_stime."""
     ticks = process_cpu_ns(process) // (NSEC_PER_SEC // USER_HZ)
-    return SigInfo(signo, code, pack("<iIi4xqq", process.pid, process.kernel.config.uid, status, ticks, 0))
+    return SigInfo(signo, code, pack("<iIi4xqq", process.pid, credentials.of(process).uid, status, ticks, 0))
 
 
 def reap(process) -> None:
@@ -96,7 +96,7 @@ def _orphan(process) -> None:
         heir.children[child.pid] = child
         signo = child.prctl.get("pdeathsig", 0)
         if signo and child.status is None:
-            _send(child, SigInfo.sent(signo, 0, process.pid, kernel.config.uid))
+            _send(child, SigInfo.sent(signo, 0, process.pid, credentials.of(process).uid))
         if child.status is not None:
             child.exit_signal = SIGCHLD
             _tell_parent(child)

@@ -13,7 +13,9 @@ class Config:
 
     memory: bytes of private memory that may be accessible to a process, ENOMEM beyond; None for Linux's own heuristic
     uid, gid, groups: the guest's identity, 1000, 1000 and none. Not the host user's: what a guest prints does not
-        depend on who runs it. It decides nothing on the host, where only what was mounted can be reached.
+        depend on who runs it.
+    capabilities: what user 0 has where that is the guest's (skete.kernel.credentials); 0: the ids are names only, and
+        decide nothing on the host, where in any case only what was mounted can be reached
     hostname, domainname: bytes, for uname(2)
     processes: how many there may be at once, zombies included
     first_pid: the number of the first process; 1 would make programs think they are init
@@ -26,11 +28,13 @@ class Config:
     def __init__(self, memory: int | None = None, uid: int = 1000, gid: int = 1000, groups: tuple = (),
                  hostname: bytes = b"skete", domainname: bytes = b"(none)", first_pid: int = 1000,
                  auxv: dict | None = None, random=os.urandom, processes: int = 512,
-                 net: str = "none", publish: tuple = (), rewrite: bool = False):
+                 net: str = "none", publish: tuple = (), rewrite: bool = False,
+                 capabilities: int = 0):
         self.memory, self.uid, self.gid, self.groups = memory, uid, gid, tuple(groups)
         self.hostname, self.domainname, self.first_pid = hostname, domainname, first_pid
         self.auxv, self.random, self.processes = auxv, random, processes
         self.net, self.publish, self.rewrite = net, tuple(publish), rewrite
+        self.capabilities = capabilities
 
     @staticmethod
     def physical() -> int:

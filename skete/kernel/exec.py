@@ -14,6 +14,7 @@ from skete.abi.resource import RLIMIT_STACK
 from skete.abi.signal import SIG_IGN, SIGSEGV, SS_DISABLE
 from skete.engine import Regs
 from skete.kernel import children, exits, program
+from skete.kernel.executed import credentials_of
 from skete.kernel.mm import STACK_SIZE, Mm
 from skete.kernel.outcome import GONE, KEEP
 from skete.kernel.pending import Action
@@ -79,6 +80,7 @@ def _execute(task, found, environment: list):
     """Leave everything behind and begin anew."""
     kernel, process = task.kernel, task.process
     image, interp, keys = program.images(kernel, process.fs.namespace, found)
+    creds, secure = credentials_of(task, found.file.stat(), found.set_ids)
     _alone(task)
     # What Linux does when a thread leaves its memory: a joiner, or a mutex that others share, may wait.
     exits.release(task)
@@ -93,8 +95,9 @@ def _execute(task, found, environment: list):
     task.name = found.name
     process.has_executed = True
     _reset(task)
+    _become(task, creds, secure)
     try:
-        sp = kernel.load(mm, image, process, interp, _texts(kernel, keys))
+        sp = kernel.load(mm, image, process, interp, _texts(kernel, keys), secure)
         if process.bounded:
             from skete.kernel.sizes import after_exec
             after_exec(process)
@@ -170,6 +173,17 @@ def _leave_memory(task) -> None:
     mm.close()
 
 
+def _become(task, creds, secure: bool) -> None:
+    """Take the program's credentials."""
+    from skete.kernel.identity import become
+    old, prctl = task.creds, task.process.prctl
+    if (old.uid, old.gid) != (old.euid, old.egid):
+        prctl["dumpable"] = 0
+    if secure:
+        prctl.pop("pdeathsig", None)
+    become(task, creds)
+
+
 def _reset(task) -> None:
     """What does not outlive a program: handlers, alternate stack, close-on-exec descriptors, timers of timer_create."""
     process, signals = task.process, task.signals
@@ -178,7 +192,6 @@ def _reset(task) -> None:
     signals.stack, signals.stack_flags = (0, 0), SS_DISABLE
     task.restarts = {}
     task.robust_list = task.clear_child_tid = 0
-    process.prctl.pop("keepcaps", None)
     process.prctl.pop("dumpable", None)
     process.persona &= ~0x40000             # READ_IMPLIES_EXEC is of the old program
     for which in [which for which in process.timers if type(which) is tuple]:     # setitimer's go on

@@ -138,6 +138,7 @@ def _process_like(task, pid: int, space, mm, flags: int) -> Process:
         else:
             fs = fs.fork()
     child = Process(kernel, pid, space, mm, files, fs, process.parent if flags & CLONE_PARENT else process)
+    child.creds = task.creds
     child.pgid, child.sid, child.tty = process.pgid, process.sid, process.tty
     child.program = process.program.hold() if process.program is not None else None
     child.exe, child.argv, child.envp = process.exe, process.argv, process.envp

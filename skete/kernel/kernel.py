@@ -16,7 +16,7 @@ from __future__ import annotations
 from time import monotonic_ns
 
 from skete.engine import PAGE, Died, Fault, Kicked, Regs, Syscall
-from skete.kernel import delivery, exits, pending
+from skete.kernel import credentials, delivery, exits, pending
 from skete.kernel.config import Config
 from skete.kernel.frames import Frames
 from skete.kernel.mm import STACK_GROWN, STACK_SIZE, STACK_TOP, Mm, page_up
@@ -44,6 +44,8 @@ class Kernel:
     tasks: {vcpu: Task}, living threads;  current: the task being served, or None
     status: None while the first process lives, then ("exited", code) or ("signalled", signo)
     unserved: {nr: calls answered ENOSYS for want of a row}; see service.count
+    creds: what the first process begins with (skete.kernel.credentials)
+    service: serves a call; another one (skete.kernel.worn) once somebody is not who the first process was
     observers: told of every call and signal; skete.observe.observer.Observer says what each method gets
     handlers: {nr: callable(task, nr, words) -> int | None}, asked first; None leaves the call to us
     """
@@ -51,6 +53,8 @@ class Kernel:
     def __init__(self, engine, config: Config | None = None):
         self.engine = engine
         self.config = config or Config()
+        self.creds = credentials.first(self.config)
+        self.service = service
         self.scheduler = Scheduler()
         self.frames = Frames(0, len(engine.ram) & -4096, engine.discard)
         self.processes = {}
@@ -96,6 +100,9 @@ class Kernel:
         process.exe = exe if exe is not None else argv[0] if argv else b""
         process.argv, process.envp = list(argv), list(envp)
         process.program = program.hold() if program is not None else None
+        if process.creds.wear is not None:
+            from skete.kernel import worn
+            worn.begin(self)
         sp = self.load(mm, image, process, interp)
         vcpu = space.vcpu(Regs(rip=(interp or image).entry, rsp=sp, eflags=0x202))
         task = self.add(process, vcpu, process.exe.rpartition(b"/")[2][:15], process.pid)
@@ -122,13 +129,13 @@ class Kernel:
             self.asked = self.answers.posted
             self.rewriter = Rewriter(self.asked)
 
-    def load(self, mm: Mm, image, process, interp=None, texts: tuple = (None, None)) -> int:
+    def load(self, mm: Mm, image, process, interp=None, texts: tuple = (None, None), secure: bool = False) -> int:
         """Map a program, its interpreter and its stack; the stack pointer it begins with. ENOMEM E2BIG
 
-        texts: for each of the two what skete.kernel.texts has of its pages, or None
+        texts: for each of the two what skete.kernel.texts has of its pages, or None;  secure: AT_SECURE
         """
         from skete.loader import host_auxv, stack
-        config = self.config
+        config, creds = self.config, process.creds
         for part, text in zip((image, interp) if interp is not None else (image,), texts):
             for m in part.mappings:
                 mm.remove(m.start, m.length)
@@ -146,7 +153,7 @@ class Kernel:
             from skete.kernel.rlimits import stack_size
             size, limit = stack_size(process)
         start = stack(image, process.argv, process.envp, host=config.auxv or host_auxv(), random=config.random(16),
-                      execfn=process.exe, ids=(config.uid, config.uid, config.gid, config.gid),
+                      execfn=process.exe, ids=(creds.uid, creds.euid, creds.gid, creds.egid), secure=secure,
                       base=interp.bias if interp is not None else 0, gate=facts.gate if facts is not None else 0,
                       top=STACK_TOP, size=limit)
         size = max(size, page_up(len(start.data)) + PAGE)
@@ -214,7 +221,8 @@ class Kernel:
         if type(trap) is Syscall:
             if trap.nr in self.asked and not task.vcpu.posted:
                 self.rewriter.trapped(task, trap.nr)
-            result = self._observed(task, trap) if self.observers or self.handlers else service(task, trap.nr, trap.words)
+            result = self._observed(task, trap) if self.observers or self.handlers \
+                else self.service(task, trap.nr, trap.words)
             if type(result) is int:
                 if not task.notify:
                     task.vcpu.resume(result)
@@ -238,7 +246,7 @@ class Kernel:
         if task is None or self.observers or self.handlers:
             return self.take(vcpu, Syscall(nr, words))
         self.current = task
-        result = service(task, nr, words)
+        result = self.service(task, nr, words)
         if type(result) is int and not task.notify:
             self.current = None
             scheduler = self.scheduler
@@ -281,7 +289,7 @@ class Kernel:
             except OSError as e:
                 result = -e.errno
         if result is None:
-            result = service(task, trap.nr, trap.words)
+            result = self.service(task, trap.nr, trap.words)
         if type(result) is int and not task.dead:
             self._left(task, trap, result)
         return result
@@ -327,5 +335,5 @@ class Kernel:
                 return self._settle(task, trap, result, told=True)
         if result is Restart:
             # No handler ran: the call is made again and the guest never knows.
-            return self._settle(task, trap, service(task, trap.nr, trap.words))
+            return self._settle(task, trap, self.service(task, trap.nr, trap.words))
         task.vcpu.resume(result if type(result) is int else None)

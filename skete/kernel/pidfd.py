@@ -77,7 +77,7 @@ def pidfd_send_signal(task, fd: int, signo: int, info: int, flags: int) -> int:
     if flags:
         raise OSError(EINVAL, f"flags {flags:#x}")
     process = process_of(task, fd)
-    sent = SigInfo.sent(signo, SI_USER, task.process.pid, task.kernel.config.uid)
+    sent = SigInfo.sent(signo, SI_USER, task.process.pid, task.creds.uid)
     if info:
         sent = SigInfo.unpack(task.mm.read(info, 128))
         if sent.signo != signo:

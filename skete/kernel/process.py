@@ -13,6 +13,7 @@ class Process:
     pid, parent (a Process or None: the machine started it), pgid, sid;  space: the engine's address space
     mm: shared by all its threads; files, fs: the same, or the first thread's (skete.kernel.sharing)
     tasks: {tid: Task}, living threads
+    creds: its first thread's (skete.kernel.credentials.of says them at any time)
     exe: bytes, the program's path;  argv, envp: lists of bytes
     auxv: bytes; envp_at: address of the first environment pointer; bias: where a position-independent exe was put
     program: the Description of the program's file, which /proc/PID/exe opens, or None;  program_key: its inode and
@@ -29,6 +30,7 @@ class Process:
         self.mm, self.files, self.fs = mm, files, fs
         self.tables = self.systems = None   # all of them, where its threads have different ones: skete.kernel.sharing
         self.parent = parent
+        self.creds = parent.creds if parent is not None else kernel.creds
         self.ppid = parent.pid if parent else 0
         self.pgid = self.sid = pid
         self.tty = None             # the controlling terminal: skete.kernel.tty.Control

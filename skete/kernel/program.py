@@ -43,8 +43,14 @@ class Found:
     """A program that can be executed.
 
     file: a Description of it, held;  path: what AT_EXECFN says;  argv: with a script's words
+    set_ids: its set-id bits may count: it is on a mount that is not as with nosuid
     """
     __slots__ = ("file", "path", "argv", "name")
+
+    @property
+    def set_ids(self) -> bool:
+        mount = getattr(self.file, "mount", None)
+        return mount is not None and mount.set_ids
 
     def __init__(self, file, path: bytes, argv: list):
         self.file, self.path, self.argv = file, path, argv

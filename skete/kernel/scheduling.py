@@ -172,8 +172,8 @@ def _ranked(task, which: int, who: int) -> list:
         group = who or task.process.pgid
         found = [t for p in kernel.processes.values() if p.pgid == group for t in p.tasks.values()]
     elif which == PRIO_USER:
-        everybody = who in (0, kernel.config.uid)
-        found = [t for p in kernel.processes.values() for t in p.tasks.values()] if everybody else []
+        uid = who or task.creds.uid
+        found = [t for p in kernel.processes.values() for t in p.tasks.values() if t.creds.uid == uid]
     else:
         raise OSError(EINVAL, f"which {which}")
     if not found:

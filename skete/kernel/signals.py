@@ -161,7 +161,7 @@ def kill(task, pid: int, signo: int) -> int:
         raise OSError(EINVAL, f"signal {signo}")
     if signo:
         for target in targets:
-            pending.send_process(target, SigInfo.sent(signo, SI_USER, process.pid, kernel.config.uid))
+            pending.send_process(target, SigInfo.sent(signo, SI_USER, process.pid, task.creds.uid))
     return 0
 
 
@@ -204,7 +204,7 @@ def _signal_thread(task, tgid: int, tid: int, signo: int, info: SigInfo | None =
     if not 0 <= signo <= NSIG:
         raise OSError(EINVAL, f"signal {signo}")
     if signo:
-        pending.send_task(target, info or SigInfo.sent(signo, SI_TKILL, task.process.pid, task.kernel.config.uid))
+        pending.send_task(target, info or SigInfo.sent(signo, SI_TKILL, task.process.pid, task.creds.uid))
     return 0
 
 

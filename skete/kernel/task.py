@@ -13,15 +13,17 @@ class Task:
     trap:    the Syscall in progress, while ``call`` is set;  told: observers know its result (it is stopped)
     notify:  something is to be done before it goes back to the guest (Linux's TIF_SIGPENDING)
     restarts: {frame address: Syscall to make again when rt_sigreturn comes from it};  again: the one to make now
+    creds: whose power it has (skete.kernel.credentials)
     signals: its mask, pending signals and alternate stack (skete.kernel.pending.TaskSignals)
     """
     __slots__ = ("tid", "process", "kernel", "vcpu", "mm", "files", "fs", "name", "call", "wait", "waited", "trap",
                  "told", "notify", "dead", "signals", "clear_child_tid", "robust_list", "restarts", "again",
-                 "affinity", "nice", "policy", "started_ns")
+                 "affinity", "nice", "policy", "started_ns", "creds")
 
     def __init__(self, tid: int, process, vcpu=None, name: bytes = b""):
         self.tid, self.process, self.vcpu, self.name = tid, process, vcpu, name
         self.kernel, self.mm, self.files, self.fs = process.kernel, process.mm, process.files, process.fs
+        self.creds = process.creds
         self.call = self.wait = self.waited = self.trap = None
         self.notify = self.dead = self.told = False
         self.signals = None

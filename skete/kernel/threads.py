@@ -28,6 +28,7 @@ def start_thread(task, flags: int, stack: int, parent_tid: int, child_tid: int, 
     child = process.space.vcpu(regs, tls if flags & CLONE_SETTLS else vcpu.fs_base, vcpu)
     thread = kernel.add(process, child, task.name, tid)
     thread.signals.mask = task.signals.mask
+    thread.creds = task.creds
     thread.files, thread.fs = task.files, task.fs
     if not flags & CLONE_FILES:
         own_files(thread)

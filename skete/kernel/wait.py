@@ -9,6 +9,7 @@ from skete.abi.wait import (P_ALL, P_PGID, P_PID, P_PIDFD, WALL, WCLONE, WCONTIN
                             WNOWAIT, WSTOPPED, WUNTRACED)
 from skete.kernel import children
 from skete.kernel.clock import process_cpu_ns, rusage
+from skete.kernel.credentials import of
 from skete.kernel.outcome import SIGNAL, Restart, Wait
 from skete.kernel.row import ADDR, I32, U32, Row
 
@@ -122,7 +123,7 @@ def waitid(task, kind: int, which: int, info: int, options: int, usage: int):
     if report is not None and usage:
         task.mm.write(usage, _used(report))
     if info:
-        found = (SIGCHLD, report.code, report.child.pid, task.kernel.config.uid, report.status) if report else (0,) * 5
+        found = (SIGCHLD, report.code, report.child.pid, of(report.child).uid, report.status) if report else (0,) * 5
         signo, code, pid, uid, status = found
         task.mm.write(info, pack("<iii", signo, 0, code))
         task.mm.write(info + 16, pack("<iIi", pid, uid, status))

@@ -44,14 +44,14 @@ def host_auxv() -> dict:
 
 
 def stack(image: Image, argv: list, envp: list, *, host: dict, random: bytes, execfn: bytes | None = None,
-          ids: tuple | None = None, base: int = 0, gate: int = 0, top: int = STACK_TOP, size: int = STACK_SIZE) -> Start:
+          ids: tuple | None = None, secure: bool = False, base: int = 0, gate: int = 0, top: int = STACK_TOP, size: int = STACK_SIZE) -> Start:
     """Lay out arguments, environment and auxiliary vector. OSError(E2BIG) where Linux says so.
 
     argv, envp: lists of bytes without NUL
     host: {AT_*: value} with AT_HWCAP, AT_HWCAP2 and AT_MINSIGSTKSZ (:func:`host_auxv`, or an engine's own)
     random: 16 bytes for AT_RANDOM: a libc's stack protector and pointer guard
     execfn: the path it was started by; argv[0] when None
-    ids: (uid, euid, gid, egid) of the guest; the host's when None
+    ids: (uid, euid, gid, egid) of the guest; the host's when None;  secure: its libc is to distrust its environment
     base: where its interpreter was mapped (AT_BASE)
     gate: the engine's gate (AT_SKETE_GATE), where it has one
     top, size: the byte after the stack, a multiple of 16, and its limit in bytes
@@ -72,7 +72,7 @@ def stack(image: Image, argv: list, envp: list, *, host: dict, random: bytes, ex
 
     platform = (start.arg_start & -16) - len(b"x86_64\0")
     seed = platform - 16
-    start.auxv = pack_auxv(image, host, ids, base, seed, path, platform, gate)
+    start.auxv = pack_auxv(image, host, ids, base, seed, path, platform, gate, secure)
     words = pack(f"<{len(pointers) + 3}Q", len(argv), *pointers[:len(argv)], 0, *pointers[len(argv):], 0) + start.auxv
     start.sp = (seed - len(words)) & -16
     gap = seed - start.sp - len(words)
@@ -82,7 +82,7 @@ def stack(image: Image, argv: list, envp: list, *, host: dict, random: bytes, ex
 
 
 def pack_auxv(image: Image, host: dict, ids: tuple | None, base: int, seed: int, path: int, platform: int,
-              gate: int = 0) -> bytes:
+              gate: int = 0, secure: bool = False) -> bytes:
     """The vector in the order of Linux's create_elf_tables. seed, path, platform: addresses of what it points to."""
     uid, euid, gid, egid = ids or (host[AT_UID], host[AT_EUID], host[AT_GID], host[AT_EGID])
     pairs = (
@@ -90,7 +90,7 @@ def pack_auxv(image: Image, host: dict, ids: tuple | None, base: int, seed: int,
         (AT_HWCAP, host[AT_HWCAP]), (AT_PAGESZ, PAGE), (AT_CLKTCK, CLKTCK),
         (AT_PHDR, image.phdr), (AT_PHENT, image.phent), (AT_PHNUM, image.phnum),
         (AT_BASE, base), (AT_FLAGS, 0), (AT_ENTRY, image.entry),
-        (AT_UID, uid), (AT_EUID, euid), (AT_GID, gid), (AT_EGID, egid), (AT_SECURE, 0),
+        (AT_UID, uid), (AT_EUID, euid), (AT_GID, gid), (AT_EGID, egid), (AT_SECURE, int(secure)),
         (AT_RANDOM, seed), (AT_HWCAP2, host.get(AT_HWCAP2, 0)), (AT_EXECFN, path), (AT_PLATFORM, platform),
         (AT_SKETE_GATE, gate), (AT_NULL, 0),
     )

@@ -26,8 +26,8 @@ def memfd_create(task, name_at: int, flags: int) -> int:
     except OSError as e:
         raise OSError(EINVAL if e.errno == ENAMETOOLONG else e.errno, "the name") from None
     task.files.room()
-    store, config = store_of(task), task.kernel.config
-    inode = RamInode(store.number(), S_IFREG | 0o777, (config.uid, config.gid))
+    store = store_of(task)
+    inode = RamInode(store.number(), S_IFREG | 0o777, (task.creds.fsuid, task.creds.fsgid))
     inode.nlink, inode.content = 0, Content(store)
     inode.seals = 0 if flags & MFD_ALLOW_SEALING else F_SEAL_SEAL
     file = RamFile(inode, O_RDWR, b"/memfd:" + name + b" (deleted)")

@@ -48,5 +48,5 @@ def check_size(task, before: int, size: int) -> None:
 def _refuse(task, size: int, limit: int) -> None:
     from skete.kernel.pending import send_task
     from skete.kernel.siginfo import SigInfo
-    send_task(task, SigInfo.sent(SIGXFSZ, 0, task.process.pid, task.kernel.config.uid))
+    send_task(task, SigInfo.sent(SIGXFSZ, 0, task.process.pid, task.creds.uid))
     raise OSError(EFBIG, f"to {size}, RLIMIT_FSIZE is {limit}")

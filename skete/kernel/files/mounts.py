@@ -24,6 +24,8 @@ class Mount:
     host: str or bytes, on the host, links followed once, now;  guest: absolute path in the guest
     OSError where ``host`` is not there; ValueError for a guest path that is not absolute, or another kind of file.
     """
+    #: whether the set-id bits of its programs count
+    set_ids = True
 
     def __init__(self, host, guest, readonly: bool = False):
         self.host, self.guest, self.readonly = os.fsencode(host), os.fsencode(guest), readonly

@@ -139,17 +139,19 @@ def _status(process, task=None) -> bytes:
     from skete.abi.resource import RLIMIT_SIGPENDING
     from skete.kernel import sizes
     from skete.kernel.rlimits import limits, queued
-    config, leader = process.kernel.config, task or process.leader
+    leader = task or process.leader
+    creds = leader.creds if leader is not None else process.creds
     pending = leader.signals if leader is not None else None
     mm = process.mm
     size, data, locked, stack = (n(mm) >> 10 for n in (sizes.total, sizes.data, sizes.locked, sizes.stack))
-    ids = "\t".join([str(config.uid)] * 4), "\t".join([str(config.gid)] * 4)
+    ids = ["\t".join(map(str, four)) for four in ((creds.uid, creds.euid, creds.suid, creds.fsuid),
+                                                  (creds.gid, creds.egid, creds.sgid, creds.fsgid))]
     text = sum(v.end - v.start for v in process.mm.vmas if v.prot & 4) >> 10
     rows = [("Name", _name(process).decode(errors="replace")), ("Umask", f"{process.fs.umask:04o}"),
             ("State", {"S": "S (sleeping)", "R": "R (running)"}[_state(leader)]), ("Tgid", process.pid), ("Ngid", 0),
             ("Pid", leader.tid if leader is not None else process.pid), ("PPid", process.ppid), ("TracerPid", 0),
             ("Uid", ids[0]), ("Gid", ids[1]),
-            ("FDSize", max(64, len(process.files.slots))), ("Groups", " ".join(map(str, config.groups))),
+            ("FDSize", max(64, len(process.files.slots))), ("Groups", " ".join(map(str, creds.groups)) + " "),
             ("VmPeak", f"{size:8} kB"), ("VmSize", f"{size:8} kB"), ("VmLck", f"{locked:8} kB"), ("VmPin", f"{0:8} kB"),
             ("VmHWM", f"{data + stack:8} kB"), ("VmRSS", f"{data + stack:8} kB"), ("RssAnon", f"{data + stack:8} kB"),
             ("RssFile", f"{0:8} kB"), ("RssShmem", f"{0:8} kB"), ("VmData", f"{data:8} kB"), ("VmStk", f"{stack:8} kB"),
@@ -157,8 +159,10 @@ def _status(process, task=None) -> bytes:
             ("Threads", len(process.tasks)), ("SigQ", f"{queued(process.kernel)}/{limits(process)[RLIMIT_SIGPENDING][0]}"),
             ("SigPnd", f"{getattr(getattr(pending, 'pending', None), 'bits', 0):016x}"),
             ("ShdPnd", f"{process.signals.pending.bits:016x}"), ("SigBlk", f"{pending.mask if pending else 0:016x}"),
-            ("CapInh", "0" * 16), ("CapPrm", "0" * 16), ("CapEff", "0" * 16), ("CapBnd", "0" * 16),
-            ("CapAmb", "0" * 16), ("NoNewPrivs", 0), ("Seccomp", 0), ("Seccomp_filters", 0),
+            ("CapInh", f"{creds.inheritable:016x}"), ("CapPrm", f"{creds.permitted:016x}"),
+            ("CapEff", f"{creds.effective:016x}"), ("CapBnd", f"{creds.bounding:016x}"),
+            ("CapAmb", f"{creds.ambient:016x}"), ("NoNewPrivs", process.prctl.get("no_new_privs", 0)),
+            ("Seccomp", 0), ("Seccomp_filters", 0),
             ("Cpus_allowed", f"{sum(1 << n for n in range(len(_cpus()))):x}"),
             ("Cpus_allowed_list", _span(len(_cpus()))), ("Mems_allowed", "1"), ("Mems_allowed_list", "0"),
             ("voluntary_ctxt_switches", 0), ("nonvoluntary_ctxt_switches", 0)]

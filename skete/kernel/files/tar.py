@@ -135,6 +135,25 @@ class LazyInode(RamInode):
         self.mount, self._content = mount, None
         super().__init__(mount.number(), mode, (1000, 1000))
 
+    # Everything in an image belongs to the machine's first user, who is not known yet when it is read.
+    @property
+    def uid(self) -> int:
+        task = self.mount.namespace.task
+        return task.kernel.config.uid if task is not None else 1000
+
+    @property
+    def gid(self) -> int:
+        task = self.mount.namespace.task
+        return task.kernel.config.gid if task is not None else 1000
+
+    @uid.setter
+    def uid(self, uid: int) -> None:
+        """It is as said."""
+
+    @gid.setter
+    def gid(self, gid: int) -> None:
+        """It is as said."""
+
     @property
     def content(self):
         if type(self._content) is tuple:
@@ -142,7 +161,6 @@ class LazyInode(RamInode):
             if task is None:
                 raise OSError(ENOENT, "no machine yet")
             self._content = TarContent(store_of(task), self.mount.quota, self.mount.host_fd, *self._content)
-            self.uid, self.gid = task.kernel.config.uid, task.kernel.config.gid
         return self._content
 
     @content.setter

@@ -215,4 +215,4 @@ def broken_pipe(task) -> None:
     from skete.abi.signal import SIGPIPE
     from skete.kernel.pending import send_task
     from skete.kernel.siginfo import SigInfo
-    send_task(task, SigInfo.sent(SIGPIPE, 0, task.process.pid, task.kernel.config.uid))
+    send_task(task, SigInfo.sent(SIGPIPE, 0, task.process.pid, task.creds.uid))

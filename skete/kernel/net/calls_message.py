@@ -14,7 +14,7 @@ from skete.kernel.files.transfer import broken_pipe, interrupted, iovec, spread
 from skete.kernel.net import address as sockaddr
 from skete.kernel.net.control import Sent, deliver, parse
 from skete.kernel.net.local import LOOPBACK
-from skete.kernel.net.socket import Socket, credentials, get
+from skete.kernel.net.socket import Socket, get
 from skete.kernel.outcome import READY, SIGNAL, TIMEOUT, Restart
 from skete.kernel.row import ADDR, FD, I32, SIZE, U32, Row
 from skete.kernel.timespec import read_timespec
@@ -85,7 +85,7 @@ def _send(task, s: Socket, message: _Message, flags: int):
     target = _target(task, s, where)
     ticket = ()
     if sent is not None and (sent.files is not None or sent.creds is not None):
-        ticket = (s.net.transit.post(sent.files or [], sent.creds or credentials(task)),)
+        ticket = (s.net.transit.post(sent.files or [], sent.creds or (task.process.pid, task.creds.uid, task.creds.gid)),)
     done = 0
     try:
         done = _once(task, s, message.pieces, 0, flags, ticket, sent, target)

@@ -7,7 +7,8 @@ from skete.abi.fcntl import O_PATH
 from skete.abi.socket import (AF_UNIX, CMSGHDR, IPPROTO_IP, IPPROTO_IPV6, MSG_CMSG_CLOEXEC, MSG_CTRUNC, MSG_PEEK,
                               OPTMEM_MAX, SCM_CREDENTIALS, SCM_MAX_FD, SCM_RIGHTS, SO_RXQ_OVFL, SO_TIMESTAMP,
                               SO_TIMESTAMPNS, SOL_SOCKET, SOL_UDP, UCRED)
-from skete.kernel.net.socket import Socket, credentials
+from skete.kernel.credentials import SETGID, SETUID
+from skete.kernel.net.socket import Socket
 
 __all__ = ["Sent", "deliver", "parse"]
 
@@ -69,7 +70,10 @@ def _one(task, s: Socket, sent: Sent, level: int, kind: int, data: bytes) -> Non
         if len(data) != UCRED.size:
             raise OSError(EINVAL, f"credentials of {len(data)} bytes")
         given = UCRED.unpack(data)
-        if given != credentials(task):
+        pid, uid, gid = given
+        creds = task.creds
+        if pid != task.process.pid or uid not in (creds.uid, creds.euid, creds.suid) and not creds.has(SETUID) \
+                or gid not in (creds.gid, creds.egid, creds.sgid) and not creds.has(SETGID):
             raise OSError(EPERM, "somebody else's credentials")
         sent.creds = given
     else:

@@ -208,5 +208,4 @@ def get(task, fd: int) -> Socket:
 
 def credentials(task) -> tuple:
     """struct ucred of a thread: pid, uid, gid."""
-    config = task.kernel.config
-    return task.process.pid, config.uid, config.gid
+    return task.process.pid, task.creds.euid, task.creds.egid
