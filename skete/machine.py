@@ -82,7 +82,11 @@ class Machine:
     user:    (uid, gid) that it is told are its own. (0, n), where skete runs as root, makes it root of its machine, with
              the power over what was mounted that skete has; else they give it no power
     engine:  a name of skete.engines.NAMES
+
+    give_up: None, or a function that is called in another thread with (kind, code), where the run is to end and a call to the
+        host does not come back; the process has to end then
     """
+    give_up = None
 
     def __init__(self, program, args=(), *, engine: str = "process", mounts=(), env=None, cwd: str = "/",
                  timeout_s: float | None = None, memory: int | None = None, stdio: tuple = (0, 1, 2), net: str = "none",
@@ -157,21 +161,24 @@ class Machine:
             files, fs = self._files(namespace, open_files)
             kernel.start(image, self.argv, self.envp, files, fs, program=program,
                          interp=_interpreter(self.program, engine, kernel.config, namespace, image))
-            status = monitor.run(engine, kernel, self.timeout_s)
+            status = monitor.run(engine, kernel, self.timeout_s, self.give_up)
         except EngineError as error:
             error.bias = kernel.first.bias if kernel.first is not None else 0
             raise
         finally:
-            if namespace is not None:
-                namespace.flush()       # what a machine that is ended has in mapped files is in its memory
-            guest_s = engine.close() / 1e9
+            amid = kernel.current is not None   # in a call that was ended in the middle: nothing is certain
+            try:
+                if namespace is not None:
+                    _step(namespace.flush, amid)    # what a machine that is ended has in mapped files is in its memory
+            finally:
+                guest_s = engine.close() / 1e9
             if kernel.status is None and files is not None:
-                files.close_all()       # a process that has ended has done so itself
+                _step(files.close_all, amid)        # a process that has ended has done so itself
             for opened in (fs, namespace, kernel):
                 if opened is not None:
-                    opened.close()
+                    _step(opened.close, amid)
             if program is not None:
-                program.drop()
+                _step(program.drop, amid)
         monitor_s = process_time() - used - (guest_s if engine.in_monitor else 0)
         return self._result(engine, kernel, status, monotonic() - started, guest_s, max(monitor_s, 0))
 
@@ -209,6 +216,14 @@ class Machine:
             trap, rip = process.fault
             result.fault = rip, trap.addr, trap.code, process.bias
         return result
+
+
+def _step(close, amid: bool) -> None:
+    try:
+        close()
+    except Exception:
+        if not amid:
+            raise
 
 
 def _open(program: bytes) -> int:

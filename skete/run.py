@@ -34,6 +34,7 @@ def run(options) -> int:
                           rewrite=not options.no_rewrite, user=options.user)
         for observer in outputs.observers:
             machine.watch(observer)
+        machine.give_up = lambda status: _give_up(options.program, *status)
         result = machine.run()
         outputs.write(result)
     except (LoadError, ValueError) as error:
@@ -48,6 +49,12 @@ def run(options) -> int:
     finally:
         outputs.close()
     return FAILED
+
+
+def _give_up(program: str, kind: str, code: int) -> None:
+    """The run is over, and a call that we have made to the host for it does not come back. Every guest ends with us."""
+    say(f"{program}: is to end, and a call to the host that was made for it does not come back; no report is written")
+    os._exit(128 + code if kind == "signalled" else code)
 
 
 def _environment(options) -> dict:

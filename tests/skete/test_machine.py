@@ -2,11 +2,12 @@
 import errno
 import gc
 import os
+import signal
 import threading
 
 import pytest
 
-from skete import LoadError, Machine
+from skete import LoadError, Machine, monitor
 from skete.observe.observer import Observer
 from skete.observe.stats import Stats
 
@@ -18,7 +19,7 @@ def run(guests, engine_name):
         read, write = os.pipe()
         with open(os.devnull) as null:
             machine = Machine(guests(name), args, engine=engine_name, stdio=(null.fileno(), write, 2),
-                              timeout_s=60, **settings)
+                              **{"timeout_s": 60, **settings})
             for call, handler in on:
                 machine.on(call, handler)
             for observer in watch:
@@ -82,6 +83,30 @@ def test_a_handlers_result_is_a_register(run):
 def test_a_bug_in_a_handler_is_the_callers_exception_and_ends_the_guest(run):
     with pytest.raises(KeyError):
         run("calls", on=[("getppid", lambda call: {}["missing"])])
+
+
+def test_a_call_that_takes_for_ever_does_not_outlast_the_timeout(run, monkeypatch):
+    monkeypatch.setattr(monitor, "_GRACE_S", 0.05)
+
+    def for_ever(call):
+        while True:
+            pass
+    result, _ = run("calls", on=[("getppid", for_ever)], timeout_s=0.2)
+    assert (result.kind, result.exit_status) == ("timeout", 124)
+
+
+def test_nor_does_it_keep_two_signals_from_ending_it(run, monkeypatch, engine_name):
+    if engine_name == "kvm":
+        pytest.skip("there a signal is held back until the call has been served")
+    monkeypatch.setattr(monitor, "_IMPATIENCE_S", 0.05)
+
+    def for_ever(call):
+        os.kill(os.getpid(), signal.SIGTERM)
+        os.kill(os.getpid(), signal.SIGTERM)
+        while True:
+            pass
+    result, _ = run("calls", on=[("getppid", for_ever)])
+    assert (result.kind, result.exit_status) == ("signalled", 143)
 
 
 def test_an_unknown_call_name_is_refused_at_once(guests):
