@@ -5,6 +5,9 @@ import os
 
 __all__ = ["copy"]
 
+#: bytes in one host call, which cannot be ended: those of a process of gigabytes take seconds
+_PIECE = 16 << 20
+
 
 def copy(fd: int, ram: memoryview, base: int, frame: int, to: int, length: int) -> None:
     """Copy frames; those that nobody has touched stay so. Written through the file: it costs half of what the page faults
@@ -22,4 +25,4 @@ def copy(fd: int, ram: memoryview, base: int, frame: int, to: int, length: int) 
             return
         stop = min(os.lseek(fd, at, os.SEEK_HOLE), end)
         while at < stop:
-            at += os.pwrite(fd, ram[at - base:stop - base], to + at - frame)
+            at += os.pwrite(fd, ram[at - base:min(stop, at + _PIECE) - base], to + at - frame)

@@ -75,10 +75,12 @@ def _populate(mm, start: int, end: int, wanted: int) -> int:
 
 def _on_fork(mm, start: int, end: int, on: int, off: int) -> None:
     """Mapping by mapping, up to the first that cannot be. EINVAL"""
-    for vma in mm.vmas.within(start, end):
-        if on == WIPED and (vma.shared or vma.name[:1] not in ("", "[")):
-            raise OSError(EINVAL, "MADV_WIPEONFORK takes private anonymous memory")
-        mm.mark(max(vma.start, start), min(vma.end, end), on, off)
+    bad = None
+    if on == WIPED:
+        bad = next((vma for vma in mm.vmas.within(start, end) if vma.shared or vma.name[:1] not in ("", "[")), None)
+    mm.mark(start, end if bad is None else max(bad.start, start), on, off)
+    if bad is not None:
+        raise OSError(EINVAL, "MADV_WIPEONFORK takes private anonymous memory")
 
 
 def _remove(mm, start: int, end: int) -> None:

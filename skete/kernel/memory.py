@@ -7,7 +7,7 @@ from skete.abi.mman import (MAP_32BIT, MAP_ANONYMOUS, MAP_FIXED, MAP_FIXED_NOREP
                             MAP_LOCKED, MAP_NORESERVE, MAP_PRIVATE, MAP_SHARED, MAP_SHARED_VALIDATE, MAP_SYNC, MAP_TYPE,
                             PROT_EXEC, PROT_GROWSDOWN, PROT_GROWSUP, PROT_READ, PROT_SEM, PROT_WRITE)
 from skete.engine import PAGE
-from skete.kernel.mm import MAP_COUNT, page_up
+from skete.kernel.mm import MAP_COUNT, PIECE, page_up
 from skete.kernel.row import ADDR, FD, SIZE, U64, Row
 from skete.kernel.vma import LOCKED
 
@@ -120,7 +120,7 @@ def _fill(file, view, offset: int) -> None:
     """Copy a file's bytes from ``offset`` on; past its end the frames stay zero."""
     done = 0
     while done < len(view):
-        n = file.pread([view[done:]], offset + done)
+        n = file.pread([view[done:done + PIECE]], offset + done)
         if not n:
             break
         done += n

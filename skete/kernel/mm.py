@@ -11,7 +11,7 @@ from errno import EFAULT, ENAMETOOLONG, ENOMEM
 from skete.engine import PAGE
 from skete.kernel.vma import NO_FRAME, Vma, VmaList
 
-__all__ = ["MAP_COUNT", "MMAP_TOP", "Mm", "STACK_GROWN", "STACK_SIZE", "STACK_TOP", "page_up"]
+__all__ = ["MAP_COUNT", "MMAP_TOP", "Mm", "PIECE", "STACK_GROWN", "STACK_SIZE", "STACK_TOP", "page_up"]
 
 STACK_TOP = 0x7fff_ffff_f000
 STACK_SIZE = 8 << 20
@@ -27,12 +27,24 @@ MAP_COUNT = 65_000
 #: a buffer of so many bytes is worth a call of ``Engine.populate`` before it is copied from
 LARGE = 64 << 10
 
+#: what is copied in one go: the interpreter does nothing else meanwhile, not even end it
+PIECE = 16 << 20
+
 _NOWHERE = Vma(0, 0, 0, 0)
 
 
 def page_up(n: int) -> int:
     """n, rounded up to whole pages."""
     return n + PAGE - 1 & -PAGE
+
+
+def copier(ram):
+    """Engine.copy for one that has none."""
+    def copy(frame: int, to: int, length: int) -> None:
+        for at in range(0, length, PIECE):
+            n = min(PIECE, length - at)
+            ram[to + at:to + at + n] = ram[frame + at:frame + at + n]
+    return copy
 
 
 class Mm:
@@ -46,6 +58,7 @@ class Mm:
     def __init__(self, engine, space, frames, limit: int | None = None, physical: int = 1 << 62):
         self.space, self.frames = space, frames
         self.ram, self.populate = engine.ram, engine.populate
+        self.copy = engine.copy or copier(engine.ram)
         self.ram32, self.ram64 = engine.ram.cast("I"), engine.ram.cast("Q")
         self.low, self.high = engine.user_range
         self.reserved = sorted(engine.reserved)
@@ -60,6 +73,7 @@ class Mm:
         self.futexes = {}               # private ones: address -> queue (skete.kernel.futex)
         self.patches = None             # skete.kernel.rewrite.Patches, once a site has been looked at
         self.aio = None                 # {address: skete.kernel.aio.Context}, once there is one
+        self.sets_fs = [], False        # executable ranges, and whether one of them has a wrfsbase: skete.kernel.answers
         self.users = 1                  # processes that live in it: skete.kernel.mm_fork
 
     # access: guest pointers end here
@@ -306,26 +320,33 @@ class Mm:
                 self.charge(more)
         if self.patches is not None:
             self.patches.touched(self, start, end)
+        left = self.vmas.at(start - 1)
         pieces = self.vmas.cut(start, end)
         self.last = _NOWHERE
-        for vma in pieces:
-            size = vma.end - vma.start
-            if self.counts(prot) and self._newly_charged(vma):
-                vma.charged = True
-            if prot & 2 and not vma.shared and vma.delta is not NO_FRAME \
-                    and self.frames.held_twice(vma.start + vma.delta, size):
-                self._unshare(vma)
-            if prot and not vma.shown:
-                if vma.delta is NO_FRAME:
-                    left = self.vmas.at(vma.start - 1)
-                    near = vma.start + left.delta if left and left.delta is not NO_FRAME else -1
-                    vma.delta = self.frames.take(size, False, near) - vma.start
-                self.space.map(vma.start, size, prot, vma.start + vma.delta)
-                vma.shown = True
-            elif vma.shown and prot != vma.prot:
-                self.space.protect(vma.start, size, prot)
-            vma.prot = prot
-            self.vmas.insert(vma)
+        try:
+            for vma in pieces:
+                self._protect(vma, prot, left)
+                left = vma
+        finally:
+            self.vmas.put(pieces)
+
+    def _protect(self, vma: Vma, prot: int, left: Vma | None) -> None:
+        """The same for a vma that has been taken out of the list. left: what stands before it"""
+        size = vma.end - vma.start
+        if self.counts(prot) and self._newly_charged(vma):
+            vma.charged = True
+        if prot & 2 and not vma.shared and vma.delta is not NO_FRAME \
+                and self.frames.held_twice(vma.start + vma.delta, size):
+            self._unshare(vma)
+        if prot and not vma.shown:
+            if vma.delta is NO_FRAME:
+                near = vma.start + left.delta if left and left.delta is not NO_FRAME else -1
+                vma.delta = self.frames.take(size, False, near) - vma.start
+            self.space.map(vma.start, size, prot, vma.start + vma.delta)
+            vma.shown = True
+        elif vma.shown and prot != vma.prot:
+            self.space.protect(vma.start, size, prot)
+        vma.prot = prot
 
     def empty(self, start: int, end: int) -> None:
         """Drop the content of private anonymous pages: they read as zero again. Holes are fine."""
@@ -343,7 +364,7 @@ class Mm:
         self.last = _NOWHERE
         for vma in pieces:
             vma.on_fork = vma.on_fork & ~off | on
-            self.vmas.insert(vma)
+        self.vmas.put(pieces)
 
     def own(self, vma: Vma) -> None:
         """Give a private mapping that is shown frames of its own, with the same content. ENOMEM"""
@@ -351,7 +372,7 @@ class Mm:
         new = self.frames.take(size)
         for vma in self.vmas.cut(vma.start, vma.end):
             old = vma.start + vma.delta
-            self.ram[new:new + size] = self.ram[old:old + size]
+            self.copy(old, new, size)
             self.frames.give(old, size)
             vma.delta = new - vma.start
             self.space.map(vma.start, size, vma.prot, new)
@@ -362,7 +383,7 @@ class Mm:
         """Give a private mapping, which is out of the list, frames of its own with the same content. ENOMEM"""
         length, old = vma.end - vma.start, vma.start + vma.delta
         new = self.frames.take(length)
-        self.ram[new:new + length] = self.ram[old:old + length]
+        self.copy(old, new, length)
         self.frames.give(old, length)
         vma.delta, vma.shown = new - vma.start, False
 

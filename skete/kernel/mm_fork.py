@@ -19,7 +19,6 @@ def fork(mm: Mm, engine) -> tuple:
     child.peak = child.charged = mm.charged
     child.brk_start, child.brk, child.mmap_top, child.ungrown = mm.brk_start, mm.brk, mm.mmap_top, mm.ungrown
     child.patches = mm.patches.copy() if mm.patches is not None else None
-    copy = engine.copy or _copier(mm.ram)
     child.vmas = VmaList()
     mappings, left_out, copies = [], [], []
     try:
@@ -54,7 +53,7 @@ def fork(mm: Mm, engine) -> tuple:
             if mine.shown:
                 mappings.append((mine.start, mine.end - mine.start, mine.prot, mine.start + mine.delta, inherited))
         for frame, to, length in copies:
-            copy(frame, to, length)
+            mm.copy(frame, to, length)
     except OSError:
         child.clear()
         child.close()
@@ -65,12 +64,6 @@ def fork(mm: Mm, engine) -> tuple:
 def shown(mm: Mm) -> list:
     """What a second space over the same memory is to show."""
     return [(v.start, v.end - v.start, v.prot, v.start + v.delta, True) for v in mm.vmas if v.shown]
-
-
-def _copier(ram):
-    def copy(frame: int, to: int, length: int) -> None:
-        ram[to:to + length] = ram[frame:frame + length]
-    return copy
 
 
 class Spaces:

@@ -10,6 +10,7 @@ from struct import Struct
 
 from skete.abi.fcntl import IOV_MAX
 from skete.kernel.files.transfer import iovec
+from skete.kernel.mm import PIECE
 from skete.kernel.row import ADDR, I32, SIZE, Row
 
 __all__ = ["ROWS", "traceable"]
@@ -68,7 +69,7 @@ def _copy(source, read: list, target, written: list) -> int:
             to_view = next(writes, None)
         if from_view is None or to_view is None:
             break
-        n = min(len(from_view), len(to_view))
+        n = min(len(from_view), len(to_view), PIECE)
         to_view[:n] = from_view[:n]
         from_view, to_view = from_view[n:], to_view[n:]
         done += n

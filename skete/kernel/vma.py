@@ -132,6 +132,21 @@ class VmaList:
             del starts[i + 1], vmas[i + 1]
         return vma
 
+    def put(self, pieces: list) -> None:
+        """Put back what :meth:`cut` has taken out, changed perhaps: as :meth:`insert` of each, but moves the list once."""
+        if not pieces:
+            return
+        self.size += sum(vma.end - vma.start for vma in pieces)
+        at = bisect_right(self.starts, pieces[0].start)
+        low, high = max(at - 1, 0), at + 1
+        joined = []
+        for vma in (*self.vmas[low:at], *pieces, *self.vmas[at:high]):
+            if joined and joined[-1].joins(vma):
+                vma = joined[-1].piece(joined.pop().start, vma.end)
+            joined.append(vma)
+        self.vmas[low:high] = joined
+        self.starts[low:high] = [vma.start for vma in joined]
+
     def gap_below(self, top: int, length: int, lowest: int, guard: int = 0) -> int | None:
         """The highest free start with start + length <= top, ``guard`` bytes clear of what lies above; None if full."""
         vmas = self.vmas

@@ -14,6 +14,7 @@ from errno import EFBIG, ENOMEM, ENOSPC, ENXIO, EPERM
 
 from skete.abi.fcntl import SEEK_DATA
 from skete.engine import PAGE
+from skete.kernel.mm import PIECE
 
 __all__ = ["Content", "Store", "page_up", "store_of"]
 
@@ -225,8 +226,10 @@ class Content:
         have = min(len(view), max(0, self._capacity - offset))
         if have:
             for frame, length in self.extents(offset, have):
-                view[at:at + length] = ram[frame:frame + length]
-                at += length
+                for skip in range(0, length, PIECE):
+                    n = min(PIECE, length - skip)
+                    view[at:at + n] = ram[frame + skip:frame + skip + n]
+                    at += n
         zeros = self.store._zeros
         while at < len(view):
             n = min(len(zeros), len(view) - at)

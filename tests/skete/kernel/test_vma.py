@@ -54,3 +54,22 @@ def test_random_maps_and_cuts_match_a_dict_of_pages(seed):
         gap = vmas.gap_below(80 * P, 4 * P, 0)
         expected = max((s for s in range(77) if not any(p in model for p in range(s, s + 4))), default=None)
         assert gap == (None if expected is None else expected * P)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_pieces_put_back_are_as_if_each_had_been_inserted(seed):
+    rng = random.Random(seed)
+    one, other = VmaList(), VmaList()
+    for _ in range(200):
+        start = rng.randrange(0, 64) * P
+        end = start + rng.randrange(1, 30) * P
+        pieces, same = one.cut(start, end), other.cut(start, end)
+        if rng.random() < 0.3:
+            pieces, same = [Vma(start, end, 1, 0)], [Vma(start, end, 1, 0)]
+        for vma, twin in zip(pieces, same):
+            vma.prot = twin.prot = rng.choice((1, 3))
+        one.put(pieces)
+        for vma in same:
+            other.insert(vma)
+        assert [(v.start, v.end, v.prot) for v in one] == [(v.start, v.end, v.prot) for v in other]
+        assert one.starts == [v.start for v in one] and one.size == other.size
