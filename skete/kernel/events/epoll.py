@@ -27,6 +27,14 @@ _DEPTH = 5
 _WAITABLE = 3
 
 
+def _longest(one: Epoll, following, known: dict) -> int:
+    """How many stand in the longest row from ``one`` on. Each is looked at once: there are as many rows as a guest likes."""
+    length = known.get(one)
+    if length is None:
+        length = known[one] = 1 + max((_longest(each, following, known) for each in following(one)), default=0)
+    return length
+
+
 class _Item:
     """One that is watched. host_fd: what it is registered by, of its own where ``own``; data: the guest's word."""
     __slots__ = ("host_fd", "own", "events", "data")
@@ -131,15 +139,24 @@ class Epoll(Anonymous):
 
     def watches(self, other: "Epoll") -> bool:
         """Whether ``other`` is this one, or watched by it, however far down."""
-        return self is other or any(isinstance(file, Epoll) and file.watches(other) for file in self.items)
+        seen, ahead = {self}, [self]
+        while ahead:
+            for file in ahead.pop()._watched():
+                if file not in seen:
+                    seen.add(file)
+                    ahead.append(file)
+        return other in seen
+
+    def _watched(self) -> list:
+        return [file for file in self.items if isinstance(file, Epoll)]
 
     def depth(self) -> int:
         """How many instances stand in the longest row that begins here."""
-        return 1 + max((file.depth() for file in self.items if isinstance(file, Epoll)), default=0)
+        return _longest(self, Epoll._watched, {})
 
     def height(self) -> int:
         """How many instances stand in the longest row that ends here."""
-        return 1 + max((one.height() for one in self.watchers or ()), default=0)
+        return _longest(self, lambda one: one.watchers or (), {})
 
     def too_deep(self) -> bool:
         """Whether waiting for it means looking at intervals."""

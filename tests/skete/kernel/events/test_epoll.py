@@ -48,6 +48,18 @@ def test_instances_in_a_row_can_be_waited_for_as_deep_as_they_can_be_made(guest)
     assert [task.vcpu.result for task in waiters] == [1, 1]
 
 
+def test_each_instance_is_looked_at_once_however_many_rows_lead_to_it(guest, monkeypatch):
+    layers = [[guest.call("epoll_create1", 0) for _ in range(8)] for _ in range(4)]
+    for outer, inner in zip(layers, layers[1:]):
+        for one in outer:
+            for other in inner:
+                control(guest, one, ADD, other)
+    looked, watched = [], Epoll._watched
+    monkeypatch.setattr(Epoll, "_watched", lambda self: looked.append(self) or watched(self))
+    control(guest, guest.call("epoll_create1", 0), ADD, layers[0][0])
+    assert len(looked) <= 2 * 26, "8 ** 3 rows of four begin there"
+
+
 def test_a_description_that_goes_is_forgotten_by_all_who_watch_it(guest):
     instances = [guest.call("epoll_create1", 0) for _ in range(3)]
     fd = guest.call("eventfd2", 1, 0)
