@@ -11,6 +11,7 @@ from errno import ENOTTY
 from time import clock_gettime_ns
 
 from skete.abi.ioctls import TIOCGWINSZ
+from skete.kernel.mm import PIECE
 
 __all__ = ["Answers"]
 
@@ -27,6 +28,8 @@ _TRAPPING = frozenset((9, 10, 11, 12, 15, 25, 56, 57, 58, 59, 60, 62, 131, 158, 
 
 #: bytes of text that are looked through when a second thread begins; a program may map any amount executable
 _TEXT = 128 << 20
+#: places in it that begin like a wrfsbase, as every fence does: the largest programs have some thousands
+_ALIKE = 50_000
 #: the third byte of wrfsbase
 _FROM_A_REGISTER = [bytes((byte,)) for byte in range(0xd0, 0xd8)]
 
@@ -93,7 +96,7 @@ class Answers:
         """A process is about to have a second thread."""
         facts = process.space.facts
         if facts is not None:
-            facts.many(not _sets_fs(process.mm))
+            facts.many(not sets_fs(process.mm))
             facts.ask(_GETTID)
 
     def no_terminal(self, task, fd: int) -> None:
@@ -105,17 +108,27 @@ class Answers:
             facts.known(fd, -ENOTTY)
 
 
-def _sets_fs(mm) -> bool:
+def sets_fs(mm) -> bool:
     """Whether there is a wrfsbase (F3, a REX perhaps, 0F AE /2) in a program's text: threads that hand their FS base on
-    could be taken for each other. So it is said of text that is too large to be read."""
-    texts = [vma for vma in mm.vmas if vma.prot & 4]
-    if sum(vma.end - vma.start for vma in texts) > _TEXT:
-        return True
-    for vma in texts:
-        text = mm.read(vma.start, vma.end - vma.start)
+    could be taken for each other. So it is said of text that is too large to be read, or has too much that looks so. What
+    cannot be written is looked through once, for one program starts many threads."""
+    texts = [(vma.start, vma.end, vma.delta, vma.prot & 2) for vma in mm.vmas if vma.prot & 4]
+    known, answer = mm.sets_fs
+    if texts != known or any(writable for _, _, _, writable in texts):
+        answer = sum(end - start for start, end, _, _ in texts) > _TEXT or any(
+            _has_wrfsbase(mm, *text[:3]) for text in texts)
+        mm.sets_fs = texts, answer
+    return answer
+
+
+def _has_wrfsbase(mm, start: int, end: int, delta: int) -> bool:
+    alike = 0
+    for low in range(start, end, PIECE):
+        text = mm.ram[max(low - 2, start) + delta:min(low + PIECE + 2, end) + delta].tobytes()
         at = text.find(b"\x0f\xae")
         while at >= 0:
-            if text[at + 2:at + 3] in _FROM_A_REGISTER and b"\xf3" in text[max(at - 2, 0):at]:
+            alike += 1
+            if text[at + 2:at + 3] in _FROM_A_REGISTER and b"\xf3" in text[max(at - 2, 0):at] or alike > _ALIKE:
                 return True
             at = text.find(b"\x0f\xae", at + 1)
     return False

@@ -334,15 +334,24 @@ def test_a_copy_of_a_file_counts(machine, files, sys):
 
 
 def test_text_is_looked_through_only_where_it_is_text(machine, sys):
-    assert not answers._sets_fs(machine.mm)
+    assert not answers.sets_fs(machine.mm)
     start = sys.mmap(0, P, 7, ANON, -1, 0)
     machine.mm.write(start + 100, b"\xf3\x48\x0f\xae\xd7")     # wrfsbase %rdi
-    assert answers._sets_fs(machine.mm)
+    assert answers.sets_fs(machine.mm)
     machine.mm.write(start + 100, bytes(5))
-    assert not answers._sets_fs(machine.mm)
+    assert not answers.sets_fs(machine.mm)
     machine.mm.vmas.insert(Vma(1 << 40, (1 << 40) + (1 << 38), 5, None))
-    assert answers._sets_fs(machine.mm), "too large to be read"
+    assert answers.sets_fs(machine.mm), "too large to be read"
     machine.mm.vmas.cut(1 << 40, 1 << 41)
+
+
+def test_text_that_cannot_be_written_is_looked_through_once(machine, sys, monkeypatch):
+    start = sys.mmap(0, P, 7, ANON, -1, 0)
+    machine.mm.write(start, b"\x0f\xae" * 20)
+    assert sys.mprotect(start, P, 5) == 0 and not answers.sets_fs(machine.mm)
+    monkeypatch.setattr(answers, "_ALIKE", 10)
+    assert not answers.sets_fs(machine.mm)
+    assert sys.mprotect(start, P, 7) == 0 and answers.sets_fs(machine.mm), "too much that looks like it"
 
 
 def test_under_a_limit_all_that_is_accessible_counts(machine, files, sys):
