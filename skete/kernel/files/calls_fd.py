@@ -313,7 +313,7 @@ def getdents(task, fd: int, addr: int, size: int) -> int:
     return len(entries)
 
 
-_FCNTL = "a lock that another program of the host holds is waited for by polling; no leases, no " \
+_FCNTL = "a lock that another program of the host holds is waited for by polling; ENOLCK from 4096 locks of a file on; no leases, no " \
     "F_NOTIFY, no O_ASYNC, so F_SETOWN and F_SETSIG are kept and shown; O_NONBLOCK is per guest descriptor for 0, 1 and 2"
 _IOCTL = "FIOCLEX, FIONCLEX, FIONBIO, FIONREAD; terminals: TCGETS to TCSETAF, TCSBRK(P), TCXONC, TCFLSH, " \
     "window size, process group, session; TIOCSTI and TIOCSCTTY: EPERM"

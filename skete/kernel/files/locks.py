@@ -8,7 +8,7 @@ programs, and other machines, see it.
 from __future__ import annotations
 
 import os
-from errno import EACCES, EAGAIN, EBADF, EDEADLK, EROFS
+from errno import EACCES, EAGAIN, EBADF, EDEADLK, ENOLCK, EROFS
 from fcntl import fcntl
 from struct import Struct
 
@@ -21,6 +21,8 @@ __all__ = ["END", "FLOCK", "HostConflict", "Lock", "Locks", "locks_of"]
 FLOCK = Struct("<hh4xqqi4x")
 #: where a lock of "all that follows" ends
 END = 1 << 63
+#: locks of one file: each is looked at whenever one is asked for
+MOST = 4096
 
 
 class HostConflict(OSError):
@@ -52,6 +54,8 @@ class InodeLocks:
     def set(self, owner, kind: int, start: int, end: int, pid: int) -> None:
         """Replace what the owner holds of a range. BlockingIOError: another program has it"""
         if kind != F_UNLCK:
+            if len(self.held) >= MOST:
+                raise OSError(ENOLCK, f"{len(self.held)} locks of a file")
             self._host(kind, start, end)
         kept, mine = [], []
         for lock in self.held:

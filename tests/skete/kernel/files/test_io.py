@@ -1,12 +1,13 @@
 """Moving data: offsets, vectors, bad pages, clamps, directories, locks."""
 import os
 import struct
-from errno import EAGAIN, EBADF, EFAULT, EFBIG, EINVAL, EISDIR, ENOSPC, ENOTDIR, ENXIO, EOPNOTSUPP, ESPIPE
+from errno import EAGAIN, EBADF, EFAULT, EFBIG, EINVAL, EISDIR, ENOLCK, ENOSPC, ENOTDIR, ENXIO, EOPNOTSUPP, ESPIPE
 
 import pytest
 
 from skete.abi.fcntl import F_GETLK, F_RDLCK, F_SETLK, F_UNLCK, F_WRLCK, LOCK_EX, LOCK_NB, LOCK_UN, RWF_NOWAIT
 from skete.abi.stat import DT_DIR, DT_FIFO, DT_LNK, DT_REG
+from skete.kernel.files import locks
 from tests.skete.kernel.fake import DATA, DATA_SIZE
 from tests.skete.kernel.files.guest import BUFFER, UNMAPPED
 
@@ -237,3 +238,12 @@ def test_dev_full_and_its_kin(guest):
     assert guest.read(random, 32) != guest.read(random, 32)
     assert guest.stat("/dev/null").rdev == os.stat("/dev/null").st_rdev
     assert guest.stat("/dev/null").mode == os.stat("/dev/null").st_mode
+
+
+def test_there_are_so_many_locks_of_a_file_and_no_more(guest, fd, monkeypatch):
+    monkeypatch.setattr(locks, "MOST", 3)
+    for at in (0, 2, 4):
+        guest.fcntl(fd, F_SETLK, flock(guest, F_WRLCK, at, 1))
+    refuses(ENOLCK, guest.fcntl, fd, F_SETLK, flock(guest, F_WRLCK, 6, 1))
+    guest.fcntl(fd, F_SETLK, flock(guest, F_UNLCK, 2, 1))
+    guest.fcntl(fd, F_SETLK, flock(guest, F_WRLCK, 6, 1))
