@@ -2,24 +2,19 @@
 from __future__ import annotations
 
 from errno import EEXIST, EINVAL, EISDIR, ELOOP, ENOENT, ENOTDIR, ENXIO
-from select import EPOLLHUP, EPOLLIN
-from time import monotonic_ns
 
 from skete.abi.fcntl import AT_FDCWD, O_ACCMODE, O_CLOEXEC, O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_NONBLOCK, \
-    O_PATH, O_RDONLY, O_TMPFILE, O_TMPFILE_BIT, O_TRUNC, O_WRONLY
+    O_PATH, O_RDWR, O_TMPFILE, O_TMPFILE_BIT, O_TRUNC, O_WRONLY
 from skete.abi.stat import S_IFDIR, S_IFIFO, S_IFLNK, S_IFMT, S_IFREG
 from skete.kernel.files.busy import not_executed
 from skete.kernel.files.pipe import make_pipe
 from skete.kernel.files.walk import walk
-from skete.kernel.outcome import SIGNAL, Restart, Wait
 from skete.kernel.row import ADDR, FD, I32, PATH, U32, Row
 
 __all__ = ["PATH_FLAGS", "ROWS", "openat"]
 
 #: What Linux keeps of the flags when O_PATH is among them.
 PATH_FLAGS = O_PATH | O_CLOEXEC | O_DIRECTORY | O_NOFOLLOW
-#: How long a writer that finds no reader at a FIFO sleeps before it looks again, in ns.
-_FIFO_RETRY_NS = 10_000_000
 
 
 def open_(task, path: bytes, flags: int, mode: int):
@@ -48,9 +43,12 @@ def openat(task, dirfd: int, path: bytes, flags: int, mode: int, resolve=None):
         if st is not None and flags & (O_ACCMODE | O_TRUNC) and not flags & O_PATH and st.st_mode & S_IFMT == S_IFREG:
             not_executed(task.kernel, st)
         if st is not None and st.st_mode & S_IFMT == S_IFIFO and not flags & (O_NONBLOCK | O_PATH) \
-                and not place.parent.is_open:
+                and flags & O_ACCMODE != O_RDWR and not place.parent.is_open:
             return _open_fifo(task, dirfd, path, flags, mode, resolve)
         file = place.parent.open(task, place.name, flags, mode, st)
+        if task.kernel.fifos and st is not None:
+            from skete.kernel.files.fifo import opened
+            opened(task.kernel, st)
     return _install(task, file, flags)
 
 
@@ -103,31 +101,25 @@ def _check(place, flags: int) -> None:
 
 
 def _open_fifo(task, dirfd: int, path: bytes, flags: int, mode: int, resolve):
-    """fifo(7): opening waits for the other side. The host cannot be asked to without blocking the monitor.
+    """fifo(7): opening waits for the other side."""
+    from skete.kernel.files.fifo import open_fifo
 
-    A writer tries until there is a reader. A reader is one at once, so that a writer finds it, and waits until there
-    is something to read, or the writer has been and gone.
-    """
-    while True:
+    def attempt() -> tuple:
         with _find(task, dirfd, path, flags, resolve) as place:
             _check(place, flags)
+            st = place.found()
             try:
-                file = place.parent.open(task, place.name, flags, mode, place.found())
-                break
+                return place.parent.open(task, place.name, flags, mode, st), st
             except OSError as e:
                 if e.errno != ENXIO or flags & O_ACCMODE != O_WRONLY:
                     raise
-        if (yield Wait(deadline_ns=monotonic_ns() + _FIFO_RETRY_NS)) is SIGNAL:
-            raise Restart
-    if flags & O_ACCMODE == O_RDONLY:
-        file.hold()
-        try:
-            if (yield Wait(host_fd=file.poll_fd, events=EPOLLIN | EPOLLHUP)) is SIGNAL:
-                raise Restart
-            return _install(task, file, flags)
-        finally:
-            file.drop()
-    return _install(task, file, flags)
+                return None, st
+
+    file = yield from open_fifo(task, flags, attempt)
+    try:
+        return _install(task, file, flags)
+    finally:
+        file.drop()
 
 
 def pipe(task, fds: int) -> int:
@@ -153,8 +145,8 @@ def pipe2(task, fds: int, flags: int) -> int:
     return 0
 
 
-_OPEN = "O_ASYNC without effect; a host's devices: EACCES, sockets: ENXIO; a FIFO opened " \
-    "for reading waits for data rather than for the writer's open"
+_OPEN = "O_ASYNC without effect; a host's devices: EACCES, sockets: ENXIO; at a FIFO a program of the host is " \
+    "noticed up to 10 ms late"
 ROWS = (
     Row(2, open_, (PATH, I32, U32), _OPEN),
     Row(22, pipe, (ADDR,)),

@@ -239,6 +239,28 @@ def test_fifos_open_when_the_other_side_does(guest, folder):
     refuses(EAGAIN, guest.read, reader)
 
 
+@pytest.mark.parametrize("ours, its", [(os.O_RDONLY, os.O_WRONLY), (os.O_WRONLY, os.O_RDONLY)])
+def test_fifos_open_when_a_program_of_the_host_does(guest, folder, ours, its):
+    other = guest.machine.thread()
+    assert guest.raw("openat", -100, guest.string("/data/fifo"), ours, 0, task=other) is WAITING
+    guest.machine.go(0.03)
+    assert other.call is not None
+    host = os.open(folder / "fifo", its | os.O_NONBLOCK)
+    try:
+        while other.call is not None:
+            guest.machine.go(0.1)
+        fd = other.vcpu.result
+        if ours == os.O_RDONLY:
+            os.write(host, b"through")
+            assert guest.read(fd) == b"through"
+        else:
+            guest.write(fd, b"through")
+            assert os.read(host, 10) == b"through"
+        assert not guest.machine.kernel.fifos
+    finally:
+        os.close(host)
+
+
 def poll(guest, *wanted, timeout=0, task=None):
     guest.mm.write(BUFFER, b"".join(struct.pack("<ihH", fd, events, 0xffff) for fd, events in wanted))
     return guest.raw("poll", BUFFER, len(wanted), timeout, task=task)
