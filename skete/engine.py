@@ -253,6 +253,8 @@ class Engine:
     answered: dict = {}
     #: how many calls were posted
     posted: int = 0
+    #: what the user is to hear of when the run is over
+    notes: tuple = ()
 
     #: ``copy(frame: int, to: int, length: int)`` of frames, or None where it is no faster than copying in ``ram``
     copy = None
@@ -273,6 +275,11 @@ class Engine:
         """The next ``(vcpu, trap)``; ``(space, Died)`` when a space is gone. None when
         ``timeout_s`` (None: no limit) has passed or one of the descriptors ``wake_fds`` is readable."""
         raise NotImplementedError
+
+    def note(self, text: str) -> None:
+        """Add to ``notes``. What a guest does often is said once."""
+        if text not in self.notes and len(self.notes) < 8:
+            self.notes = (*self.notes, text)
 
     def follow(self, serve) -> bool:
         """Take calls that are posted one after the other, as far as they come at once, and answer each with what

@@ -48,9 +48,10 @@ class Result:
     gate: {"answered": calls that the engine's gate answered without a trap, "rewritten": call sites that jump to it,
         "left": {why: call sites that do not, of those that were looked at}}
     unserved: {name: calls} that were answered ENOSYS because nobody serves them
+    notes: lines about processes that the engine has killed
     fault: (address of the instruction, address it touched, si_code, load bias) where a fault ended the program, else None
     """
-    __slots__ = ("fault", "gate", "kind", "code", "wall_s", "guest_s", "monitor_s", "syscalls", "unserved")
+    __slots__ = ("fault", "gate", "kind", "code", "wall_s", "guest_s", "monitor_s", "notes", "syscalls", "unserved")
 
     @property
     def exit_status(self) -> int:
@@ -205,6 +206,7 @@ class Machine:
         if kernel.rewriter is not None:
             result.gate["rewritten"] = kernel.rewriter.rewritten
             result.gate["left"] = {why: count for why, count in kernel.rewriter.left.items() if count}
+        result.notes = engine.notes
         result.unserved = {}
         if kernel.unserved:
             from skete.abi.syscalls import NAMES

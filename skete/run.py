@@ -118,6 +118,8 @@ class _Outputs:
             names = [f"{name} ({count}x)" for name, count in sorted(result.unserved.items(), key=lambda row: -row[1])]
             more = [f"and {len(names) - _NAMED} more"] if len(names) > _NAMED else []
             say("not served, answered ENOSYS: " + ", ".join(names[:_NAMED] + more))
+        for note in result.notes:
+            say(f"{options.program}: {note}")
         if result.fault is not None:
             say(_crash(options.program, result))
         if result.kind == "timeout":

@@ -140,12 +140,18 @@ class Post:
     def trapped_instead(self, vcpu) -> None:
         """A thread that may post calls has trapped: where that is dear while we look, looking is to pay less."""
         if self._credit > 0 and vcpu is self._poster:
-            self._credit -= 1
+            self._vain(vcpu)
 
     def forget(self, space) -> None:
         """A space is gone, and its slots with it."""
         if self._poster is not None and self._poster.space is space:
-            self._poster, self.polled = None, False
+            self._look_at(None)
+
+    def _look_at(self, vcpu) -> None:
+        """This one's slot is looked at from now on, if that pays."""
+        if self._credit > 0:
+            self.engine.posting(self._poster, False)
+        self._poster, self._credit, self.polled = vcpu, 0, False
 
     def _take(self, vcpu) -> tuple:
         vcpu.calls = vcpu.words[vcpu.at + _CALLS]
@@ -161,7 +167,7 @@ class Post:
         if self._poster is not vcpu and not self.alone:
             if self.polled:
                 self._poster.words[self._poster.at + _POLLED] = 0
-            self._poster, self._credit, self.polled = vcpu, 0, False
+            self._look_at(vcpu)
         vcpu.posted = False
         if self._credit <= 0:
             self._answered_ns = monotonic_ns()

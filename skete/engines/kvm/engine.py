@@ -191,6 +191,7 @@ class KvmEngine(Engine):
 
     def foul(self, vcpu) -> None:
         """Its slot has been overwritten."""
+        self.note("a process was killed, since it interferes with its own system calls")
         space = vcpu.space
         space.kill()
         self._queued.append((space, Died(9)))

@@ -17,6 +17,7 @@ from skete.engines.gate.layout import MAX_SLOTS, RESERVED_END, RING_NR, SLOT_SIZ
 from skete.engines.gate.post import TURN, Post
 from skete.engines.process import stub
 from skete.engines.process.extents import Extents
+from skete.engines.process.family import Family
 from skete.engines.process.layout import (
     KICK_SIGNAL, KIND_BORN, KIND_DONE, KIND_HELLO, KIND_SIGNAL, KIND_SYSCALL, ORDER_SIZE, SLOT_FAILED,
     SLOT_ORDER_LIST, SLOT_STACK, SLOTS_SIZE, TASK_SIZE)
@@ -46,6 +47,17 @@ _FAULTS = frozenset((4, 5, 7, 8, 11))       # SIGILL SIGTRAP SIGBUS SIGFPE SIGSE
 _CONTEXT_FROM, _CONTEXT_TO = SLOT_STACK, SLOT_SIZE - sigframe.FRAME_SIZE
 
 
+#: descriptors that select(2) can be asked about: FD_SETSIZE
+_SELECTABLE = 1024
+
+
+def _look_at(*fds: int):
+    look = select.poll()
+    for fd in fds:
+        look.register(fd, select.POLLIN)
+    return look
+
+
 class ProcessEngine(Engine):
     name = "process"
     yields = True
@@ -68,9 +80,10 @@ class ProcessEngine(Engine):
         self._buffer = bytearray(seccomp.NOTIF_SIZE)
         self._spaces = []
         self._watched = {}              # descriptor -> family, for a listener; space, for a pidfd
-        # The pidfds of all spaces stand behind one descriptor with a low number: select(2) ends at 1023.
-        self._deaths = select.epoll()
-        self._fds = [self._deaths.fileno()]
+        # select(2) ends at 1023, and poll(2) as Python has it counts in ms. So pidfds, and listeners of a high number,
+        # stand behind one descriptor that is made while numbers are low.
+        self._others = select.epoll()
+        self._fds = [self._others.fileno()]
         self.by_tid = {}                # host thread id -> vcpu
         self.forking = None            # the vcpu that carries out a fork
         self.newborn = None            # the vcpu that a fork in progress makes
@@ -150,16 +163,22 @@ class ProcessEngine(Engine):
                     if trap is not None:
                         return trap
                 elif fd == fds[0]:
-                    died = self._deaths.poll(0, 1)
-                    if died:
-                        space = self._watched[died[0][0]]
-                        return space, self._death(space)
+                    event = self._other()
+                    if event is not None:
+                        return event
                 else:
                     return None         # the caller's descriptor
             if deadline is not None:
                 timeout_s = deadline - time.monotonic()
                 if timeout_s <= 0:
                     return None
+
+    def _other(self) -> tuple | None:
+        ready = self._others.poll(0, 1)
+        if not ready:
+            return None
+        watched = self._watched[ready[0][0]]
+        return self._receive(watched) if type(watched) is Family else (watched, self._death(watched))
 
     def _receive(self, family) -> tuple | None:
         """Take one notification. None where it was only an order on its way."""
@@ -268,9 +287,16 @@ class ProcessEngine(Engine):
         if failed:
             at = vcpu.base + SLOT_ORDER_LIST + (failed - 1) % 64 * ORDER_SIZE
             *order, result = struct.unpack_from("<7Qq", vcpu.slots, at)
-            raise EngineError(f"the host refused the guest's process system call {order[0]}"
-                              f"({', '.join(map(hex, order[1:]))}): {os.strerror(-result & 0xfff)}; "
-                              "is one of its limits (ulimit -a, vm.max_map_count) too low?")
+            # All this stands in the guest's memory: it may be a lie, which is not to be the others' end.
+            if not vcpu.was_told(tuple(order)) or not -4096 < result < 0 or result == -errno.ENOSYS:     # which is ours
+                return self.foul(vcpu)
+            why = (f"the host refused the guest's process system call {order[0]}"
+                   f"({', '.join(map(hex, order[1:]))}): {os.strerror(-result)}; "
+                   "is one of its limits (ulimit -a, vm.max_map_count) too low?")
+            if len(self._spaces) == 1:
+                raise EngineError(why)
+            self.note(f"a process was killed, since {why}")
+            return os.kill(vcpu.space.pid, 9)
         vcpu.resume_orders()
 
     # ---- for spaces and vcpus ----
@@ -281,9 +307,13 @@ class ProcessEngine(Engine):
         family = space.family
         family.wake_here(True)
         self._watched[family.listener] = family
-        self._fds.append(family.listener)
+        if family.listener < _SELECTABLE:
+            self._fds.append(family.listener)
+        else:
+            self._others.register(family.listener, select.EPOLLIN)
         self._watch(space)
-        ready = select.select((family.listener, space.pidfd), (), (), 30)[0]
+        look = _look_at(family.listener, space.pidfd)
+        ready = [fd for fd, _ in look.poll(30_000)]
         if space.pidfd in ready:
             raise EngineError(f"the guest process died at start-up, signal {self._death(space).signo}")
         if ready:
@@ -295,15 +325,13 @@ class ProcessEngine(Engine):
 
     def _watch(self, space: ProcessSpace) -> None:
         self._watched[space.pidfd] = space
-        self._deaths.register(space.pidfd, select.EPOLLIN)
+        self._others.register(space.pidfd, select.EPOLLIN)
 
     def until(self, space: ProcessSpace, done) -> bool:
         """Take what the threads of a space report until ``done()``; whether it came to that in time, with the process
         alive. Nothing is served meanwhile: what comes is kept for :meth:`wait`."""
         deadline = time.monotonic() + SOON_S
-        look = select.poll()        # not select(2): a pidfd may have any number
-        look.register(space.family.listener, select.POLLIN)
-        look.register(space.pidfd, select.POLLIN)
+        look = _look_at(space.family.listener, space.pidfd)
         while not done():
             ready = look.poll(max(0, deadline - time.monotonic()) * 1000)
             if not ready or any(fd == space.pidfd for fd, _ in ready):
@@ -318,6 +346,7 @@ class ProcessEngine(Engine):
 
     def foul(self, vcpu) -> None:
         """Its slot has been overwritten."""
+        self.note("a process was killed, since it interferes with its own system calls")
         os.kill(vcpu.space.pid, 9)
 
     def adopt(self, child: ProcessSpace) -> None:
@@ -362,9 +391,10 @@ class ProcessEngine(Engine):
         self._used_ns += space.cpu_ns()
         self.forget_tids(space)
         if self._watched.pop(space.pidfd, None):
-            self._deaths.unregister(space.pidfd)
+            self._others.unregister(space.pidfd)
         family = space.family
-        if family is not None and family.leave(space) and self._watched.pop(family.listener, None):
+        if family is not None and family.leave(space) and self._watched.pop(family.listener, None) \
+                and family.listener < _SELECTABLE:
             self._fds.remove(family.listener)
 
     def forget_tids(self, space: ProcessSpace) -> None:
@@ -382,7 +412,7 @@ class ProcessEngine(Engine):
         if self.ram_fd >= 0:
             os.close(self.ram_fd)
             self.ram_fd = -1
-            self._deaths.close()
+            self._others.close()
             self.ram.release()
             self._all.release()
             try:

@@ -151,7 +151,8 @@ class ProcessSpace(AddressSpace):
         for index, vcpu in enumerate(self.vcpus):
             if vcpu is None:
                 return index
-            if vcpu.ended and not vcpu.first and vcpu.host_tid == 0:
+            # The word alone would not do: it is the guest's to write, and threads that stay would be without number.
+            if vcpu.ended and not vcpu.first and vcpu.host_tid == 0 and self.engine.by_tid.get(vcpu.tid) is not vcpu:
                 return index
         raise OSError(errno.EAGAIN, f"{MAX_SLOTS} threads")
 
@@ -180,7 +181,8 @@ class ProcessSpace(AddressSpace):
     def answer(self, vcpu: ProcessVcpu, result: int = 0) -> None:
         """The slot holds what the gate is to do: wake it."""
         notification, vcpu.stopped = vcpu.stopped, None
-        self.engine.send(self, _RESP.pack(notification, result, 0, 0))
+        if notification is not None:        # else it has been killed: see fork
+            self.engine.send(self, _RESP.pack(notification, result, 0, 0))
 
     def go_on(self, vcpu: ProcessVcpu) -> None:
         """What it rang with is what it is to do."""

@@ -21,6 +21,9 @@ _GUESS = struct.Struct("<14Q")             # a call and an order
 _NR_EXIT, _NR_ARCH_PRCTL = 60, 158
 _ARCH_SET_GS, _ARCH_SET_FS = 0x1001, 0x1002
 
+#: a larger state has no room in a frame that we build; no processor has one
+_FPU_MOST = SLOT_STACK - SLOT_BUILT_FRAME - sigframe.FRAME_SIZE - 64
+
 #: the gate makes these without asking: munmap, arch_prctl. See stub.c
 _ITS_OWN = (MUNMAP, _NR_ARCH_PRCTL)
 
@@ -44,6 +47,7 @@ class ProcessVcpu(Vcpu):
         self.orders = []                            # for this thread to carry out at its next resume: (nr, word, ...)
         self.waiting = []                           # orders beyond what one answer holds
         self.reply = (ACTION_KEEP, 0, 0)            # what to do after all of them
+        self._told = []                             # the orders of the last answer
         self.expected = []                          # orders handed out and not yet seen at the doorbell, last first
         self.start = None                           # registers to start with, until the space's first thread runs
         self.start_fpu = b""                        # and its floating point state; b"": the processor's initial one
@@ -136,7 +140,7 @@ class ProcessVcpu(Vcpu):
         return start if inside else 0
 
     def _fpstate_size(self, start: int) -> int:
-        return sigframe.fpstate_size(self.slots, start, self.base + SLOT_SIZE - start)
+        return sigframe.fpstate_size(self.slots, start, min(_FPU_MOST, self.base + SLOT_SIZE - start))
 
     # ---- going on ----
 
@@ -213,7 +217,8 @@ class ProcessVcpu(Vcpu):
 
     def _hand_out(self, reply: tuple) -> tuple:
         """Write as many orders as fit into the slot; (how many, what to do after them)."""
-        now, self.waiting = self.waiting[:MAX_ORDERS], self.waiting[MAX_ORDERS:]
+        self._told = now = self.waiting[:MAX_ORDERS]
+        self.waiting = self.waiting[MAX_ORDERS:]
         at = self.base + SLOT_ORDER_LIST
         handed = []
         for order in now:
@@ -226,6 +231,10 @@ class ProcessVcpu(Vcpu):
         self.expected = handed
         more = self.waiting or now and self.space.changing is self
         return len(now), ((ACTION_MORE, 0, 0) if more else reply)
+
+    def was_told(self, order: tuple) -> bool:
+        """Whether this was one of its last orders. Seven words"""
+        return order == self.guess or any(order == (*one, *(0,) * (7 - len(one))) for one in self._told)
 
     def build_frame(self, regs: Regs, fpu: bytes) -> int:
         """Write a signal frame with these registers into the slot; its guest address."""

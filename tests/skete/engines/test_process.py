@@ -4,12 +4,14 @@ import mmap
 import os
 import resource
 import signal
+import struct
 
 import pytest
 from elftools.elf.elffile import ELFFile
 
-from skete.engine import Died, Fault, Regs, Syscall
-from skete.engines.gate.layout import MAX_SLOTS, RESERVED_END, SLOT_SIZE, SLOTS_BASE, STUB_BASE
+from skete.abi import sigframe
+from skete.engine import Died, EngineError, Fault, Regs, Syscall
+from skete.engines.gate.layout import MAX_SLOTS, RESERVED_END, RING_NR, SLOT_SIZE, SLOTS_BASE, STUB_BASE
 from skete.engines.process import engine, layout
 from skete.engines.process.engine import ProcessEngine
 from tests.skete.engines.conftest import FLAGS, GETPPID, SPIN, STACK, TEXT, Bare, fork
@@ -140,18 +142,46 @@ def test_what_passes_without_asking_is_what_a_guest_may_do_to_itself(bare, nr, w
 
 def called_in_the_gate(m, name: str, nr: int, words: tuple = (), before: str = "") -> tuple:
     """Have the guest call a function of the gate, and getppid with its result; (number, first word) of what traps."""
+    call_in_the_gate(m, name, nr, words, before)
+    _, trap = m.next()
+    return trap.nr, trap.words[0]
+
+
+def call_in_the_gate(m, name: str, nr: int, words: tuple = (), before: str = "") -> None:
     with open(m.engine.stub, "rb") as file:
         at, = (s["st_value"] for s in ELFFile(file).get_section_by_name(".symtab").iter_symbols() if s.name == name)
     start, given = STACK + 0x100, b"".join(word.to_bytes(8, "little") for word in words)
     m.engine.ram[0x2100:0x2100 + len(given)] = given
-    m.code(0x200, before + f"bf{nr:02x}000000 48be{start.to_bytes(8, 'little').hex()} 48b8{at.to_bytes(8, 'little').hex()}"
+    m.code(0x200, before + f"bf{nr.to_bytes(4, 'little').hex()} 48be{start.to_bytes(8, 'little').hex()} 48b8{at.to_bytes(8, 'little').hex()}"
            + " ffd0 4889c7" + GETPPID + SPIN)
     regs = m.vcpu.regs
     regs.rip = TEXT + 0x200
     m.vcpu.regs = regs
     m.vcpu.resume()
-    _, trap = m.next()
-    return trap.nr, trap.words[0]
+
+
+def test_who_says_that_an_order_failed_and_has_none_ends_only_itself(bare):
+    """mov $slot, %rax; movq $KIND_DONE, (%rax); movq $1, SLOT_FAILED(%rax); and it rings."""
+    m = bare(GETPPID + SPIN)
+    m.next()
+    child = fork(m, GETPPID + "ebf7")
+    m.next()
+    call_in_the_gate(m, "ring", RING_NR, (SLOTS_BASE,),
+                     f"48b8{SLOTS_BASE.to_bytes(8, 'little').hex()} 48c70003000000 48c780a000000001000000")
+    source, trap = m.next()
+    assert source is m.space and type(trap) is Died and trap.signo == signal.SIGKILL
+    assert m.engine.notes == ("a process was killed, since it interferes with its own system calls",)
+    child.resume(0)
+    assert m.next()[0] is child
+
+
+def test_an_order_that_the_host_refuses_is_said(bare):
+    m = bare(GETPPID + GETPPID)
+    m.next()
+    m.space.protect(0x6000_0000, 0x1000, 3)         # where nothing is
+    m.vcpu.resume(0)
+    with pytest.raises(EngineError, match=r"call 10\(0x60000000, .*Cannot allocate memory; is one of its limits"):
+        m.next()
 
 
 def test_death_of_the_process_is_reported(bare):
@@ -262,8 +292,75 @@ def test_a_fork_that_the_guest_disturbs_is_refused_and_leaves_nothing(bare, monk
             break
     assert refused is not None and refused.errno == errno.EAGAIN
     source, trap = m.next()
-    assert source is m.space and type(trap) is Died, "the whole machine pays for it"
+    assert source is m.space and type(trap) is Died
     assert not children()
+
+
+def test_a_fork_that_goes_wrong_ends_its_own_process_only(bare):
+    m = bare(GETPPID + SPIN)
+    m.next()
+    child = fork(m, GETPPID + SPIN)
+    m.next()
+    m.engine.until = lambda *_: False
+    with pytest.raises(OSError) as refused:
+        child.space.fork(child, child.regs, 0, [(TEXT, 0x1000, 5, 0x1000, True)])
+    assert refused.value.errno == errno.EAGAIN
+    child.resume(-errno.EAGAIN)
+    source, trap = m.next()
+    assert source is child.space and type(trap) is Died
+    assert children() == {str(m.space.pid)}
+    m.vcpu.resume(0)
+
+
+def test_a_slot_is_its_threads_until_that_is_gone_whatever_it_says(bare):
+    """It is told to exit, says that it has, and has not."""
+    m = bare(GETPPID + SPIN)
+    m.next()
+    child = m.code(0x100, GETPPID + SPIN)
+    other = m.space.vcpu(Regs(rip=child, rsp=STACK + 0x800, eflags=FLAGS), parent=m.vcpu)
+    m.vcpu.resume(0)
+    assert m.next()[0] is other
+    other.ended = True
+    m.space.slots[other.base + layout.SLOT_TID:other.base + layout.SLOT_TID + 4] = bytes(4)
+    assert m.space._free_slot() != 1
+    other.ended = False
+
+
+def test_a_vector_state_that_is_too_large_is_none_of_the_processors(bare):
+    m = bare(GETPPID + SPIN)
+    m.next()
+    struct.pack_into("<Q", m.space.slots, m.vcpu.context + sigframe.UC_FPSTATE, SLOTS_BASE + layout.SLOT_STACK)
+    struct.pack_into("<II", m.space.slots, layout.SLOT_STACK + sigframe.SW_RESERVED, sigframe.FP_XSTATE_MAGIC1, 0x9000)
+    assert len(m.vcpu.fpu()) == sigframe.FXSAVE_SIZE
+    m.space.vcpu(Regs(rip=TEXT, rsp=STACK + 0x800, eflags=FLAGS), parent=m.vcpu)
+
+
+def test_a_space_may_come_when_descriptors_have_high_numbers(bare):
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and hard < 1200:
+        pytest.skip(f"ulimit -n is {hard} at most here")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, 1200), hard))
+    m = bare(GETPPID + "ebf7")
+    m.next()
+    taken = []
+    try:
+        while not taken or taken[-1] < 1030:
+            taken.append(os.dup(m.engine.ram_fd))
+        other = m.engine.space()
+        other.map(TEXT, 0x1000, 5, 0x1000)
+        vcpu = other.vcpu(Regs(rip=TEXT, rsp=STACK + 0x1000, eflags=FLAGS))
+        assert other.family.listener >= 1024
+        vcpu.resume()
+        for _ in range(3):
+            assert m.next()[0] is vcpu
+            vcpu.resume(0)
+        other.kill()
+        m.vcpu.resume(0)
+        assert m.next()[0] is m.vcpu
+    finally:
+        for fd in taken:
+            os.close(fd)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def children() -> set:
