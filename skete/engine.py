@@ -281,10 +281,11 @@ class Engine:
         if text not in self.notes and len(self.notes) < 8:
             self.notes = (*self.notes, text)
 
-    def follow(self, serve) -> bool:
+    def follow(self, serve, take) -> bool:
         """Take calls that are posted one after the other, as far as they come at once, and answer each with what
-        ``serve(vcpu, nr, words)`` returns, an int. Where that is None, the call has been seen to otherwise. Then whether
-        it was so: True; False when nothing comes any more, or other things than posted calls have waited long."""
+        ``serve(vcpu, nr, words)`` returns, an int. Where that is None, the call has been seen to otherwise. A trap that
+        comes instead of the next goes to ``take(vcpu, trap)``. Then whether it was so: True; False when nothing comes any
+        more, or other things than posted calls have waited long."""
         return False
 
     def close(self) -> int:

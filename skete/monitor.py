@@ -68,7 +68,7 @@ def _loop(engine, kernel, deadline: float | None, signals) -> tuple:
         if event is not None:
             kernel.take(*event)
             # While nothing else is due, what comes meanwhile is served at once.
-            while not (signals.arrived or kernel.status or scheduler.due()) and engine.follow(kernel.serve):
+            while not (signals.arrived or kernel.status or scheduler.due()) and engine.follow(kernel.serve, kernel.take):
                 pass
     return kernel.status
 

@@ -15,12 +15,18 @@ sleeps, and the guest, which can see that, rings: ``syscall`` with RING_NR, at t
 The slot is the guest's to write, as everything here is. What it can gain is an answer to a call that it could have
 made; a thread that traps while we have a call of its in hand has been at it, and its process is killed.
 
+A thread that has trapped may be told of there too, instead of by ringing, and get its answer so: its gate says RING_NR as
+the call's number, and the rest is in the slot as if it had rung. When it has looked for its answer long enough it rings
+after all, and says that it is late.
+
 What this wants of an engine: ``until(space, done)``, take what a space's threads report until ``done()``, serving
-nothing, whether it came to that; ``posting(vcpu, pays)``, that looking begins or ends; ``foul(vcpu)``, kill its process.
+nothing, whether it came to that; ``posting(vcpu, pays)``, that looking begins or ends; ``foul(vcpu)``, kill its process;
+perhaps ``report(vcpu)``, the event, or None, that a thread has in its slot which said RING_NR.
 And of its vcpus: ``words, at``, memory with its slot as words, and where that begins; ``memory, given_at``, the same as
 bytes, and where in it the six words of SLOT_CALL_NR are; ``calls``, SLOT_CALL as far as it has been seen, at first what
 stands there; ``posted``; ``orders``, its
-own and its space's, which are empty where its answer is all that is due; ``stopped``, None while it runs; ``let_go()``, after it rang.
+own and its space's, which are empty where its answer is all that is due; ``expected``, those that it was given and has not
+rung with yet; ``stopped``, None while it runs; ``let_go()``, after it rang.
 """
 from __future__ import annotations
 
@@ -31,9 +37,9 @@ from time import monotonic_ns
 
 from skete.engine import Syscall
 from skete.engines.gate.layout import (
-    CALL_PENDING, CALL_TRAP, SLOT_CALL, SLOT_CALL_NR, SLOT_CALL_POLLED, SLOT_CALL_REPLY, SLOT_CALL_RETURN, TOLD)
+    CALL_PENDING, CALL_TRAP, RING_NR, SLOT_CALL, SLOT_CALL_NR, SLOT_CALL_POLLED, SLOT_CALL_REPLY, SLOT_CALL_RETURN, TOLD)
 
-__all__ = ["TURN", "Post"]
+__all__ = ["LOOKED", "TURN", "Post"]
 
 _CALLS, _NR, _REPLY, _POLLED, _RETURN = (
     at // 8 for at in (SLOT_CALL, SLOT_CALL_NR, SLOT_CALL_REPLY, SLOT_CALL_POLLED, SLOT_CALL_RETURN))
@@ -45,6 +51,8 @@ _LOOKS, _FIRST_LOOKS = 1000, 5000
 #: so many vain looks in a row end the looking, after as many that were not; a call that rings so soon after an answer
 #: begins it again. Where that is of no use, as when all processors are busy, at most the so-manieth such call does
 _CREDIT, _SOON_NS, _MOST_PATIENT = 4, 100_000, 4096
+#: what stands for the notification of a thread that trapped and did not ring, since we look at its slot
+LOOKED = "looked"
 #: so many calls are served before other descriptors are looked at
 TURN = 64
 
@@ -63,6 +71,7 @@ class Post:
         self._yield_at, self._yielding_at, self._yielded_at, self._yield_end = parts[7:11]
         self._told = tuple(zip(parts[11::2], parts[12::2], TOLD))
         self.served = 0
+        self._report = getattr(engine, "report", None)
         self.alone = len(os.sched_getaffinity(0)) == 1      # nobody could post while we look
         self.trapping = None            # the vcpu that makes its call again
         self._poster = None             # the vcpu whose slot is looked at
@@ -76,17 +85,16 @@ class Post:
 
     def look(self) -> tuple | None:
         """A call that has been posted, or None. After TURN of them always None, until somebody sets ``turn`` to 0."""
-        found = []
-        self.follow(lambda *call: found.append(call))
-        if not found:
+        if self._credit <= 0:
             return None
-        (vcpu, nr, words), = found
-        return vcpu, Syscall(nr, words)
+        found = []
+        self.follow(lambda vcpu, nr, words: found.append((vcpu, Syscall(nr, words))), lambda *event: found.append(event))
+        return found[0] if found else None
 
-    def follow(self, serve) -> bool:
+    def follow(self, serve, take) -> bool:
         """See Engine. The path that counts: what is asked here is asked for every call."""
         vcpu = self._poster
-        if self._credit <= 0 or vcpu is None or vcpu.posted or vcpu.stopped is not None:
+        if self._credit <= 0 or vcpu is None or vcpu.posted or vcpu.stopped is not None or vcpu.expected:
             return False                # it rings, or waits for something
         words, calls, reply, space = vcpu.words, vcpu.at + _CALLS, vcpu.at + _REPLY, vcpu.space
         nr, memory, given_at = calls + 1, vcpu.memory, vcpu.given_at
@@ -103,6 +111,13 @@ class Post:
                     self._pays()
                 turn += 1
                 vcpu.calls = known = words[calls]
+                if words[nr] == RING_NR and self._report is not None:
+                    self.served -= 1            # a trap
+                    vcpu.stopped = LOOKED
+                    event = self._report(vcpu)
+                    if event is not None:
+                        take(*event)
+                    return True
                 vcpu.posted = True
                 result = serve(vcpu, words[nr], _SIX(memory, given_at))
                 if result is None:
@@ -132,6 +147,10 @@ class Post:
         """We are about to sleep: from now on the guest rings. So it does soon if it has posted something just now."""
         if self.polled:
             self.polled, self._poster.words[self._poster.at + _POLLED] = False, 0
+
+    def order_due(self) -> bool:
+        """Whether the thread that we look at is about to ring, with an order."""
+        return self._credit > 0 and bool(self._poster.expected)
 
     def looking(self, vcpu) -> bool:
         """Whether we look at this one's slot."""
@@ -164,20 +183,50 @@ class Post:
         if result == CALL_PENDING or result == CALL_TRAP:
             self.trap(vcpu)             # a handler's, as Linux has no such result
             return vcpu.resume(result)
-        if self._poster is not vcpu and not self.alone:
-            if self.polled:
-                self._poster.words[self._poster.at + _POLLED] = 0
-            self._look_at(vcpu)
         vcpu.posted = False
-        if self._credit <= 0:
-            self._answered_ns = monotonic_ns()
-        elif not self.polled:
-            self.polled, vcpu.words[vcpu.at + _POLLED] = True, 1
+        self.answered(vcpu)
         vcpu.words[vcpu.at + _REPLY] = result & _MASK
         if vcpu.stopped is not None:
             vcpu.let_go()
 
+    def answered(self, vcpu) -> None:
+        """A thread is about to have its answer: whether to look at its slot from now on."""
+        if self._poster is not vcpu and not self.alone:
+            if self.polled:
+                self._poster.words[self._poster.at + _POLLED] = 0
+            self._look_at(vcpu)
+        if self._credit <= 0:
+            self._answered_ns = monotonic_ns()
+        elif not self.polled:
+            self.polled, vcpu.words[vcpu.at + _POLLED] = True, 1
+
+    def reply(self, vcpu) -> None:
+        """A thread that trapped, and looks for its answer, has it in its slot."""
+        vcpu.words[vcpu.at + _REPLY] = 0
+
     # ---- what the guest's threads report ----
+
+    def soon(self, vcpu) -> None:
+        """A thread rang with a call. If it comes that soon after an answer, it pays to look for the next."""
+        if vcpu is self._poster and monotonic_ns() - self._answered_ns < _SOON_NS:
+            self._soon += 1
+            if self._soon >= self._patience:
+                self._credit, self._looks, self._soon = 1, _FIRST_LOOKS, 0
+                self._patience = min(2 * self._patience, _MOST_PATIENT)
+                self.engine.posting(vcpu, True)
+
+    def late(self, vcpu, notification) -> bool:
+        """A thread that trapped has looked long enough for its answer, and rings. Whether nobody has seen that it trapped."""
+        if vcpu.stopped is not None:
+            vcpu.stopped = notification
+            return False
+        calls = vcpu.words[vcpu.at + _CALLS]
+        unseen = calls != vcpu.calls
+        vcpu.calls = calls
+        if not unseen:
+            vcpu.stopped = notification
+            vcpu.let_go()                       # the answer came while it rang
+        return unseen
 
     def rung(self, vcpu, stopped):
         """A thread rang, and is ``stopped`` now: a call, or None."""
@@ -187,12 +236,7 @@ class Post:
                 vcpu.let_go()
             return None                         # or it sleeps now
         if vcpu.words[vcpu.at + _CALLS] != vcpu.calls:
-            if vcpu is self._poster and monotonic_ns() - self._answered_ns < _SOON_NS:
-                self._soon += 1
-                if self._soon >= self._patience:
-                    self._credit, self._looks, self._soon = 1, _FIRST_LOOKS, 0
-                    self._patience = min(2 * self._patience, _MOST_PATIENT)
-                    self.engine.posting(vcpu, True)
+            self.soon(vcpu)
             return self._take(vcpu)
         vcpu.let_go()                           # the answer came while it rang
         return None

@@ -22,7 +22,7 @@ class KvmVcpu(Vcpu):
         self.retries = 0        # of one instruction, for page faults that were none: see space.page_fault
         self.retried = None
         self.orders = []        # threads that start with our next resume
-        self.posted, self.stopped = False, True
+        self.posted, self.stopped, self.expected = False, True, ()
         self.slot, self.at, self.address = slot         # see gates.py
         self.words, self._base = engine.memory.own64, 0
         self.memory, self.given_at = engine.memory.own, 8 * self.at + SLOT_CALL_NR + 8

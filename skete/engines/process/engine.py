@@ -14,7 +14,7 @@ from skete.engine import Died, Engine, EngineError, Fault, Kicked, Syscall
 from skete.engines import ramfile
 from skete.engines.gate import code
 from skete.engines.gate.layout import MAX_SLOTS, RESERVED_END, RING_NR, SLOT_SIZE, SLOTS_BASE, STUB_BASE
-from skete.engines.gate.post import TURN, Post
+from skete.engines.gate.post import LOOKED, TURN, Post
 from skete.engines.process import stub
 from skete.engines.process.extents import Extents
 from skete.engines.process.family import Family
@@ -152,7 +152,8 @@ class ProcessEngine(Engine):
                 posted = post.look()
                 if posted is not None:
                     return posted
-                post.sleep()
+                if not post.order_due():
+                    post.sleep()
             if self._kicks:
                 pause_s = self._kick_again(pause_s)
             ready = select.select(fds, (), (), pause_s)[0]
@@ -201,7 +202,16 @@ class ProcessEngine(Engine):
             return None
         if rip == self.post.rang_at:
             return self.post.rung(vcpu, notification)
+        if words[1] and not guess:
+            if not self.post.late(vcpu, notification):
+                return None
+        elif vcpu.stopped is LOOKED:
+            return self.foul(vcpu)      # somebody else said that it had trapped
         before, vcpu.stopped = vcpu.stopped, notification
+        return self.report(vcpu, guess, before)
+
+    def report(self, vcpu, guess: bool = False, before=None) -> tuple | None:
+        """What a thread tells in its slot. before: what it stopped with, if it is stopped twice"""
         kind, nr, a, b, c, d, e, f, context, info = _SLOT.unpack_from(vcpu.slots, vcpu.base)
         context -= SLOTS_BASE + vcpu.base
         if not _CONTEXT_FROM <= context <= _CONTEXT_TO:
@@ -216,6 +226,8 @@ class ProcessEngine(Engine):
             return None
         if kind == KIND_SYSCALL:
             vcpu.guessed, vcpu.call = guess, (nr, a, b, c, d, e, f)
+            if vcpu.stopped is not LOOKED:
+                self.post.soon(vcpu)
             return self._stopped(vcpu, Syscall(nr, (a, b, c, d, e, f)))
         if kind == KIND_DONE:
             self._done(vcpu)
@@ -331,6 +343,7 @@ class ProcessEngine(Engine):
         """Take what the threads of a space report until ``done()``; whether it came to that in time, with the process
         alive. Nothing is served meanwhile: what comes is kept for :meth:`wait`."""
         deadline = time.monotonic() + SOON_S
+        self.post.sleep()           # whoever looks for an answer rings
         look = _look_at(space.family.listener, space.pidfd)
         while not done():
             ready = look.poll(max(0, deadline - time.monotonic()) * 1000)

@@ -10,6 +10,7 @@ from skete.engine import AddressSpace, Regs
 from skete.engines.gate.facts import Facts
 from skete.engines.gate.layout import (
     CLOCKS_BASE, FACTS_BASE, MAX_SLOTS, RESERVED_END, SLOT_SIZE, SLOTS_BASE, STUB_BASE)
+from skete.engines.gate.post import LOOKED
 from skete.engines.process import spawn
 from skete.engines.process.family import Family
 from skete.engines.process.fork import fork
@@ -181,12 +182,17 @@ class ProcessSpace(AddressSpace):
     def answer(self, vcpu: ProcessVcpu, result: int = 0) -> None:
         """The slot holds what the gate is to do: wake it."""
         notification, vcpu.stopped = vcpu.stopped, None
-        if notification is not None:        # else it has been killed: see fork
+        post = self.engine.post
+        post.answered(vcpu)
+        if notification is LOOKED:
+            post.reply(vcpu)
+        elif notification is not None:      # else it has been killed: see fork
             self.engine.send(self, _RESP.pack(notification, result, 0, 0))
 
     def go_on(self, vcpu: ProcessVcpu) -> None:
         """What it rang with is what it is to do."""
         notification, vcpu.stopped = vcpu.stopped, None
+        self.engine.post.answered(vcpu)
         self.engine.send(self, _RESP.pack(notification, 0, 0, seccomp.SECCOMP_USER_NOTIF_FLAG_CONTINUE))
 
     def cpu_ns(self) -> int:

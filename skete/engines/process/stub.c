@@ -17,11 +17,14 @@
  *     there takes something from itself and nothing from anybody else: munmap,
  *     arch_prctl that sets FS or GS, and dying with the monitor.
  *
+ * While the monitor looks at the thread's slot (../gate/post.py), what would
+ * be a ring is a count in the slot, and the answer comes there.
+ *
  * Where the same call has had the same order twice, as a mmap between munmaps,
  * the monitor notes both in the slot. The gate then makes that order, and lets
  * the monitor find the call in the slot as ever: where the guess is right, the
  * order passes and is the answer, and one of two rings is saved. Where it is
- * not, the answer is asked for.
+ * not, the answer is asked for. Nothing is guessed while the monitor looks.
  *
  * All signals are blocked while the gate runs, so a ring is never interrupted
  * and faults in here end the process, which the monitor sees.
@@ -135,12 +138,31 @@ static u8 *my_slot(void)
 	return (u8 *)((u64)__builtin_frame_address(0) & ~((u64)SLOT_SIZE - 1));
 }
 
-/* Tell the monitor, and carry out what it answers, until there is nothing more to do. */
-static void report(u8 *slot)
+/* While the monitor looks at our slot: say that there is something in it, and look for the answer, as the fast gate does.
+ * Whether it came. If not, whoever rings says so, for the monitor may have seen it by then. */
+static int answered(u8 *slot)
+{
+	u64 spins = GATE_SPINS;
+
+	FIELD(slot, SLOT_CALL_NR) = RING_NR;
+	FIELD(slot, SLOT_CALL_REPLY) = (u64)CALL_PENDING;
+	__atomic_fetch_add((u64 *)(slot + SLOT_CALL), 1, __ATOMIC_SEQ_CST);
+	while (FIELD(slot, SLOT_CALL_REPLY) == (u64)CALL_PENDING) {
+		if (!spins-- || !FIELD(slot, SLOT_CALL_POLLED))
+			return 0;
+		__builtin_ia32_pause();
+	}
+	return 1;
+}
+
+/* Tell the monitor, and carry out what it answers, until there is nothing more to do. calls: it is about a system call,
+ * so nothing is posted in the slot. */
+static void report(u8 *slot, int calls)
 {
 	u64 words[6] = { (u64)slot };
 	for (;;) {
-		if (ring(RING_NR, words) != 0)
+		words[1] = calls && FIELD(slot, SLOT_CALL_POLLED);
+		if (!(words[1] && answered(slot)) && ring(RING_NR, words) != 0)
 			__builtin_trap();	/* no monitor any more; SIGILL is blocked, so this ends us */
 		u64 count = FIELD(slot, SLOT_ORDERS), i;
 		FIELD(slot, SLOT_FAILED) = 0;
@@ -212,14 +234,14 @@ static void gate(int signo, u8 *info, struct ucontext *context)
 		FIELD(slot, SLOT_NR + 32) = context->r10;
 		FIELD(slot, SLOT_NR + 40) = context->r8;
 		FIELD(slot, SLOT_NR + 48) = context->r9;
-		if (guessed(slot, &result)) {
+		if (!FIELD(slot, SLOT_CALL_POLLED) && guessed(slot, &result)) {
 			context->rax = (u64)result;
 			return;
 		}
 	} else {
 		FIELD(slot, SLOT_KIND) = KIND_SIGNAL;
 	}
-	report(slot);
+	report(slot, signo == SIGSYS);
 	switch (FIELD(slot, SLOT_ACTION)) {
 	case ACTION_RESULT:
 		context->rax = FIELD(slot, SLOT_RESULT);
@@ -238,7 +260,7 @@ static __attribute__((noreturn)) void born(void)
 	if (own(NR_prctl, words) != 0)
 		__builtin_trap();
 	FIELD(slot, SLOT_KIND) = KIND_BORN;
-	report(slot);
+	report(slot, 0);
 	leave_through(FIELD(slot, SLOT_FRAME));
 }
 
@@ -373,7 +395,7 @@ static __attribute__((noreturn, used)) void settle(void)
 	FIELD(slot, SLOT_NR + 8) = (u64)listener;
 	FIELD(slot, SLOT_NR + 16) = (u64)newborn;
 	FIELD(slot, SLOT_NR + 24) = (u64)born;
-	report(slot);
+	report(slot, 0);
 	leave_through(FIELD(slot, SLOT_FRAME));
 }
 

@@ -16,13 +16,18 @@ class FakeEngine:
 
     def __init__(self):
         self.answered, self.kicked = [], []
-        self.post = None
+        self.post = FakePost()
 
     def send(self, space, response):
         self.answered.append(struct.unpack_from("<Q", response)[0])
 
     def kick(self, vcpu):
         self.kicked.append(vcpu)
+
+
+class FakePost:
+    def answered(self, vcpu):
+        pass
 
 
 class FakeFacts:
