@@ -40,7 +40,8 @@ class Runner:
         self.engine = engine
         self._signals = threads.HostSignals.of_this_thread()
         self._watcher = None
-        self._wake = -1
+        # What workers write to when the monitor's thread sleeps. Made now, since select(2) ends at 1023.
+        self._wake = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         self._here = None               # the vcpu that the next turn runs itself
         self._busy = 0                  # processors that are ``working``
         self._stopped = deque()         # (vcpu, errno of its KVM_RUN or a trap)
@@ -168,8 +169,7 @@ class Runner:
         """Until a processor has stopped. Whether it was something else that ended it; None: the time is over."""
         if self._signals.held:
             self._signals.let()
-        wake = self._wake_fd()
-        self._sleeping = True
+        wake, self._sleeping = self._wake, True
         self._meter.enters()
         try:
             if self._stopped:
@@ -182,12 +182,6 @@ class Runner:
             return True if ready else None
         os.eventfd_read(wake)           # perhaps of one that has been looked at since
         return len(ready) > 1 and not self._stopped
-
-    def _wake_fd(self) -> int:
-        """What workers write to when the monitor's thread sleeps."""
-        if self._wake < 0:
-            self._wake = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
-        return self._wake
 
     def _rests(self, processor) -> None:
         if processor.working:
@@ -213,8 +207,7 @@ class Runner:
             return
         for processor in running:
             threads.kick(processor.worker.ident)
-        wake = self._wake_fd()
-        self._sleeping = True
+        wake, self._sleeping = self._wake, True
         try:
             while any(processor.inside for processor in running):
                 if select.select((wake,), (), (), 1)[0]:
@@ -266,8 +259,7 @@ class Runner:
         """Nothing runs any more, and no processor has a host thread."""
         if self._watcher is not None:
             self._watcher.close()
-        if self._wake >= 0:
-            os.close(self._wake)
+        os.close(self._wake)
         self._signals.close()
 
 
