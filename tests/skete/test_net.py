@@ -70,3 +70,11 @@ def test_mistakes_are_named(skete, guests, words):
     done = skete("run", *words, guests("args"))
     assert done.returncode in (2, 125)
     assert words[1] in done.stderr
+
+
+def test_a_socket_file_may_stand_in_memory(guests, skete, tmp_path):
+    program = guests("sockets_unix")
+    native = subprocess.run([program], cwd=tmp_path, env={}, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                            timeout=60)
+    guest = skete("run", "--timeout", "60", "--tmpfs", "/work", "--cwd", "/work", program, timeout=90)
+    assert (guest.stdout, guest.returncode) == (native.stdout, 0), guest.stderr

@@ -2,11 +2,11 @@
 from __future__ import annotations
 
 import os
-from errno import EACCES, EEXIST, EINVAL, EISDIR, ELOOP, ENOENT, ENOSPC, ENOTDIR, ENOTEMPTY, EROFS, EXDEV
+from errno import EACCES, EEXIST, EINVAL, EISDIR, ELOOP, ENOENT, ENOSPC, ENOTDIR, ENOTEMPTY, ENXIO, EROFS, EXDEV
 
 from skete.abi.fcntl import O_ACCMODE, O_CREAT, O_DIRECTORY, O_NONBLOCK, O_PATH, O_TMPFILE_BIT, O_TRUNC, \
     RENAME_EXCHANGE, RENAME_NOREPLACE
-from skete.abi.stat import DT_DIR, DT_FIFO, DT_LNK, DT_REG, S_IFDIR, S_IFIFO, S_IFLNK, S_IFMT, S_IFREG
+from skete.abi.stat import DT_DIR, DT_FIFO, DT_LNK, DT_REG, DT_SOCK, S_IFDIR, S_IFIFO, S_IFLNK, S_IFMT, S_IFREG, S_IFSOCK
 from skete.kernel.files.listing import OpenDirectory
 from skete.kernel.files.mounts import Mount
 from skete.kernel.files.node import Directory
@@ -17,7 +17,7 @@ from skete.kernel.files.stream import Fifo
 
 __all__ = ["Tmpfs"]
 
-_TYPES = {S_IFREG: DT_REG, S_IFDIR: DT_DIR, S_IFLNK: DT_LNK, S_IFIFO: DT_FIFO}
+_TYPES = {S_IFREG: DT_REG, S_IFDIR: DT_DIR, S_IFLNK: DT_LNK, S_IFIFO: DT_FIFO, S_IFSOCK: DT_SOCK}
 
 
 class Tmpfs(Mount):
@@ -119,6 +119,8 @@ class RamDirectory(Directory):
         wanted = (4, 2, 6, 6)[flags & O_ACCMODE] | (2 if flags & O_TRUNC else 0)
         if inode.mode >> 6 & wanted != wanted:
             raise OSError(EACCES, "its mode")
+        if kind == S_IFSOCK:
+            raise OSError(ENXIO, "a socket")
         if kind == S_IFDIR:
             if flags & (O_ACCMODE | O_CREAT):
                 raise OSError(EISDIR, "a directory")
@@ -187,6 +189,9 @@ class RamDirectory(Directory):
 
     def mkfifo(self, name: bytes, mode: int, umask: int) -> None:
         self._make(name, RamInode(self.mount.number(), S_IFIFO | mode & 0o7777 & ~umask, self._owner()))
+
+    def mksock(self, name: bytes, mode: int, umask: int) -> None:
+        self._make(name, RamInode(self.mount.number(), S_IFSOCK | mode & 0o7777 & ~umask, self._owner()))
 
     def mkfile(self, name: bytes, mode: int, umask: int) -> None:
         self._make(name, self._regular(mode, umask))

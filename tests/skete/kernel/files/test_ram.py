@@ -1,7 +1,8 @@
 """Files in memory: limits, accounting, tmpfs mounts and tar images, beside what tests/guests/shm.c compares."""
 import os
+import stat
 import tarfile
-from errno import EEXIST, EINVAL, ENOENT, ENOSPC, EROFS
+from errno import EEXIST, EINVAL, ENOENT, ENOSPC, ENXIO, EROFS
 
 import pytest
 
@@ -135,6 +136,16 @@ def test_a_change_of_a_file_takes_its_set_id_bits_off(descriptors):
         assert guest.stat("/tmp/file").mode & 0o7777 == mode, "nothing was written"
         guest.write(fd, b"x")
         assert guest.stat("/tmp/file").mode & 0o7777 == after
+    guest.close()
+
+
+def test_a_socket_has_a_name_there(descriptors):
+    guest = Mounted(Mount.parse_tmpfs("/tmp"))
+    assert guest.raw("mknod", "/tmp/s", stat.S_IFSOCK | 0o640, 0) == 0
+    assert guest.stat("/tmp/s").mode == stat.S_IFSOCK | 0o640
+    assert guest.raw("open", "/tmp/s", os.O_RDWR, 0) == -ENXIO
+    assert guest.raw("truncate", "/tmp/s", 0) == -EINVAL
+    assert guest.raw("unlink", "/tmp/s") == 0
     guest.close()
 
 
