@@ -7,7 +7,7 @@ O_LARGEFILE = 0o100000
 #: The bit that O_TMPFILE adds to O_DIRECTORY, and both.
 O_TMPFILE_BIT = 0o20000000
 O_TMPFILE = O_TMPFILE_BIT | O_DIRECTORY
-#: What F_SETFL can change. O_ASYNC (signal-driven I/O) is missing on purpose: see fcntl's row.
+#: What F_SETFL can change of any file; O_ASYNC besides, of one that can tell by signals.
 SETFL_MASK = O_APPEND | O_NONBLOCK | O_DIRECT | O_NOATIME
 
 AT_FDCWD = -100

@@ -68,6 +68,7 @@ class Kernel:
         self.handlers = {}
         self.futexes = {}           # skete.kernel.futex: key -> Queue
         self.pi = None              # skete.kernel.futex_pi: the queues of locks that have an owner, once there are some
+        self.driven = None          # skete.kernel.files.sigio: what tells by signals, once something does
         self.signalfds = None       # skete.kernel.events.signalfd.Signalfds, once there is one
         self.texts = None           # skete.kernel.texts.Texts, once a program has been executed
         self.net = None             # skete.kernel.net.net.Net, once there is a socket

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from _heapq import heapify, heappop, heappush
 from errno import EPERM
-from select import EPOLLERR, EPOLLHUP, epoll
+from select import EPOLLERR, EPOLLHUP, EPOLLIN, epoll
 from time import monotonic_ns
 
 from skete.kernel.outcome import READY, TIMEOUT, Wait
@@ -52,6 +52,14 @@ class Timer:
 
     def __init__(self, deadline_ns: int, expire):
         self.deadline_ns, self.expire = deadline_ns, expire
+
+
+class Watch:
+    """Stands for a task among those who wait for a host descriptor: ``ready()`` is called each time it is."""
+    __slots__ = ("ready",)
+
+    def __init__(self, ready):
+        self.ready = ready
 
 
 class Scheduler:
@@ -180,7 +188,9 @@ class Scheduler:
         if self.fds:
             for host_fd, events in self._epoll.poll(0):
                 for task, wanted in list(self.fds.get(host_fd, {}).items()):
-                    if events & (wanted | EPOLLERR | EPOLLHUP):
+                    if type(task) is Watch:
+                        task.ready()
+                    elif events & (wanted | EPOLLERR | EPOLLHUP):
                         self.wake(task, READY)
 
     def close(self) -> None:
@@ -188,6 +198,18 @@ class Scheduler:
         if self._epoll is not None:
             self._epoll.close()
             self._epoll, self.fd = None, -1
+
+    def watch(self, host_fd: int, ready) -> None:
+        """Call ``ready()`` whenever a host descriptor of ours can be read, until :meth:`unwatch`."""
+        self.open()
+        self._epoll.register(host_fd, EPOLLIN)
+        self.fds[host_fd] = {Watch(ready): EPOLLIN}
+        self.fd = self._epoll.fileno()
+
+    def unwatch(self, host_fd: int) -> None:
+        """End what :meth:`watch` began."""
+        for watch in list(self.fds.get(host_fd, ())):
+            self._unwatch(watch, host_fd)
 
     def _watch(self, task, wait: Wait) -> None:
         self.open()

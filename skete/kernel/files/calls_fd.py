@@ -8,7 +8,7 @@ from skete.abi.fcntl import CLOSE_RANGE_CLOEXEC, CLOSE_RANGE_UNSHARE, F_ADD_SEAL
     F_GET_SEALS, F_GETFD, F_GETFL, \
     F_GETLK, F_GETPIPE_SZ, F_OFD_GETLK, F_OFD_SETLK, F_OFD_SETLKW, F_RDLCK, F_SETFD, F_SETFL, \
     F_SETLK, F_SETLKW, F_SETPIPE_SZ, F_UNLCK, F_WRLCK, FD_CLOEXEC, LOCK_EX, LOCK_NB, LOCK_SH, LOCK_UN, \
-    O_CLOEXEC, O_NONBLOCK, O_PATH, SEEK_CUR, SEEK_END, SEEK_SET
+    O_ASYNC, O_CLOEXEC, O_NONBLOCK, O_PATH, SEEK_CUR, SEEK_END, SEEK_SET
 from skete.abi.ioctls import FIOASYNC, FIOCLEX, FIONBIO, FIONCLEX, TIOCGWINSZ
 from skete.kernel.files.calls_io import inode_file
 from skete.kernel.outcome import SIGNAL, Restart, Wait
@@ -80,6 +80,9 @@ def fcntl(task, fd: int, command: int, arg: int):
     if file.flags & O_PATH:
         raise OSError(EBADF, "opened with O_PATH")
     if command == F_SETFL:
+        if (arg ^ file.flags) & O_ASYNC:
+            from skete.kernel.files.sigio import change
+            change(task, file, fd, bool(arg & O_ASYNC))
         file.set_flags(arg & 0xffff_ffff)
         return 0
     if command in (F_GETPIPE_SZ, F_SETPIPE_SZ):
@@ -262,8 +265,12 @@ def ioctl(task, fd: int, request: int, arg: int) -> int:
         file.set_flags(file.flags | O_NONBLOCK if on else file.flags & ~O_NONBLOCK)
         return 0
     if request == FIOASYNC:
-        if task.mm.read(arg, 4) != bytes(4):
-            raise OSError(ENOTTY, "signal-driven I/O")
+        on = task.mm.read(arg, 4) != bytes(4)
+        if on != bool(file.flags & O_ASYNC):
+            if not file.tells:
+                raise OSError(ENOTTY, "tells nothing by signals")
+            from skete.kernel.files.sigio import change
+            change(task, file, fd, on)
         return 0
     if request == TIOCGWINSZ and task.kernel.answers is not None:
         try:
@@ -314,8 +321,8 @@ def getdents(task, fd: int, addr: int, size: int) -> int:
 
 
 _FCNTL = "a lock that another program of the host holds is waited for by polling; ENOLCK from 4096 locks of a file on; no leases, no " \
-    "F_NOTIFY, no O_ASYNC, so F_SETOWN and F_SETSIG are kept and shown; O_NONBLOCK is per guest descriptor for 0, 1 and 2"
-_IOCTL = "FIOCLEX, FIONCLEX, FIONBIO, FIONREAD; terminals: TCGETS to TCSETAF, TCSBRK(P), TCXONC, TCFLSH, " \
+    "F_NOTIFY; the owner of a socket hears nothing of urgent data; O_NONBLOCK is per guest descriptor for 0, 1 and 2"
+_IOCTL = "FIOCLEX, FIONCLEX, FIONBIO, FIOASYNC, FIONREAD; sockets: owner, bytes waiting; terminals: TCGETS to TCSETAF, TCSBRK(P), TCXONC, TCFLSH, " \
     "window size, process group, session; TIOCSTI and TIOCSCTTY: EPERM"
 ROWS = (
     Row(3, close, (FD,)),

@@ -33,7 +33,8 @@ class Description:
     path:     the guest path it was opened by, or what /proc/self/fd shows ("pipe:[7]"), bytes
     host_fd:  the host descriptor that host calls can be made on, or -1
     owner:    whom F_SETOWN names (skete.kernel.files.owner.Owner), or None
-    watchers: the epoll instances that watch it, a set, or None: they forget it when it is released
+    watchers: the epoll instances that watch it (and skete.kernel.files.sigio), a set, or None: they forget it when it is
+              released
     """
     __slots__ = ("flags", "refs", "readable", "writable", "poll_fd", "host_fd", "path", "writer", "turn", "watchers",
                  "owner")
@@ -42,6 +43,8 @@ class Description:
     in_frames = False
     #: where the guest's buffer cannot be accessed, the host is shown such memory, and says what comes of it
     shows_bad = False
+    #: it can tell its owner by signals (O_ASYNC), and is a socket
+    tells = is_socket = False
     #: bytes that a read has at least, where there is such a thing
     least = 0
     #: ``flush(files)`` is called whenever a descriptor of it is closed in a table, the last one or not

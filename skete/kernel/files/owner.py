@@ -1,6 +1,6 @@
 """Who is told of a description: fcntl(2)'s F_SETOWN, F_SETOWN_EX and F_SETSIG, and what else it keeps of a file.
 
-The owner and the signal are kept and shown. Nothing is sent: there is no O_ASYNC, no lease and no F_NOTIFY.
+Signals are sent by ``sigio``. There is no lease and no F_NOTIFY.
 """
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from struct import Struct
 
 from skete.abi.fcntl import F_GET_RW_HINT, F_GETLEASE, F_GETOWN, F_GETOWN_EX, F_GETSIG, F_NOTIFY, F_OWNER_PGRP, \
     F_OWNER_PID, F_OWNER_TID, F_SET_RW_HINT, F_SETLEASE, F_SETOWN, F_SETOWN_EX, F_SETSIG, F_UNLCK
+from skete.abi.ioctls import FIOSETOWN, SIOCSPGRP
 from skete.abi.stat import S_IFDIR, S_IFMT
 
-__all__ = ["COMMANDS", "Owner", "command"]
+__all__ = ["COMMANDS", "Owner", "command", "owner_ioctl", "owner_of"]
 
 _F_OWNER_EX = Struct("<ii")
 _NSIG = 64
@@ -32,7 +33,7 @@ def command(task, file, number: int, arg: int) -> int:
     return COMMANDS[number](task, file, arg)
 
 
-def _of(file) -> Owner:
+def owner_of(file) -> Owner:
     if file.owner is None:
         file.owner = Owner()
     return file.owner
@@ -55,7 +56,7 @@ def _lives(task, kind: int, who: int) -> bool:
 def _set(task, file, kind: int, who: int) -> int:
     if who and not _lives(task, kind, who):
         raise OSError(ESRCH, f"nobody is {who}")
-    owner = _of(file)
+    owner = owner_of(file)
     owner.kind, owner.who = kind, who
     return 0
 
@@ -78,6 +79,14 @@ def _get_owner(task, file, arg: int) -> int:
     return -who if kind == F_OWNER_PGRP else who
 
 
+def owner_ioctl(task, file, request: int, arg: int) -> int:
+    """FIOSETOWN, SIOCSPGRP, FIOGETOWN and SIOCGPGRP of a socket: the same through a pointer. EFAULT EINVAL ESRCH"""
+    if request in (FIOSETOWN, SIOCSPGRP):
+        return _set_owner(task, file, task.mm.read_u32(arg))
+    task.mm.write_u32(arg, _get_owner(task, file, 0))
+    return 0
+
+
 def _set_owner_ex(task, file, arg: int) -> int:
     kind, who = _F_OWNER_EX.unpack(task.mm.read(arg, _F_OWNER_EX.size))
     if kind not in (F_OWNER_TID, F_OWNER_PID, F_OWNER_PGRP):
@@ -93,7 +102,7 @@ def _get_owner_ex(task, file, arg: int) -> int:
 def _set_signal(task, file, arg: int) -> int:
     if not 0 <= arg <= _NSIG:
         raise OSError(EINVAL, f"signal {arg}")
-    _of(file).signo = arg
+    owner_of(file).signo = arg
     return 0
 
 

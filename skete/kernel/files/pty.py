@@ -66,6 +66,7 @@ class Pair:
 class Master(Stream):
     """What posix_openpt(3) gives."""
     __slots__ = ("pair", "control", "_stat")
+    tells = True
 
     def __init__(self, pair: Pair, flags: int, stat):
         super().__init__(pair.master_fd, flags, b"/dev/ptmx")

@@ -89,6 +89,7 @@ class Stream(Description):
 class Fifo(Stream):
     """A pipe that is the host's in all it does: nobody here looks at what is moved."""
     __slots__ = ()
+    tells = True
     shows_bad = True
 
 

@@ -82,6 +82,7 @@ class _Controlled:
     control: the skete.kernel.tty.Control of the terminal;  born: its generation when this was opened
     """
     __slots__ = ()
+    tells = True
 
     def read(self, buffers: list) -> int:
         if self.control.generation != self.born:

@@ -7,6 +7,7 @@ from select import EPOLLIN, EPOLLOUT
 from time import monotonic_ns
 
 from skete.abi.fcntl import IOV_MAX, O_PATH, O_RDWR
+from skete.abi.ioctls import FIOGETOWN, FIOSETOWN, SIOCGPGRP, SIOCSPGRP
 from skete.abi.socket import (AF_UNIX, MSG_CTRUNC, MSG_DONTWAIT, MSG_NOSIGNAL, SCM_RIGHTS, SIOCATMARK, SIOCINQ,
                               SIOCOUTQ, SO_LINGER, SOCK_SEQPACKET, SOCK_STREAM, SOL_SOCKET)
 from skete.abi.stat import SOCKFS_MAGIC, ST_VALID
@@ -40,6 +41,7 @@ class Socket(Stream):
     __slots__ = ("net", "sock", "domain", "family", "kind", "protocol", "name", "bound", "peer", "peer_name",
                  "arrivals", "room", "creds", "peer_creds", "receive_ns", "send_ns", "linger", "passcred", "options",
                  "mirror", "started", "far", "readers")
+    tells = is_socket = True
 
     def __init__(self, kernel, sock, domain, family: int, kind: int, protocol: int, flags: int, creds: tuple):
         from os import fstat
@@ -187,6 +189,9 @@ class Socket(Stream):
                 raise OSError(EINVAL, "it listens")
             task.mm.write(arg, host_ioctl(self.host_fd, request, bytes(4)))
             return 0
+        if request in (FIOSETOWN, SIOCSPGRP, FIOGETOWN, SIOCGPGRP):
+            from skete.kernel.files.owner import owner_ioctl
+            return owner_ioctl(task, self, request, arg)
         return super().ioctl(task, request, arg)
 
     def fcntl(self, command: int, arg):
