@@ -165,8 +165,10 @@ class Cow(Mount):
         if path[:len(self.path)] != self.path:
             raise OSError(ENOENT, "not in this mount")
         for name in path[len(self.path):]:
-            child = node.enter(name)
-            node.close()
+            try:
+                child = node.enter(name)
+            finally:
+                node.close()
             node = child
         return node
 
@@ -174,11 +176,13 @@ class Cow(Mount):
         """Make the folder at a path, and those that lead to it, exist in the layer."""
         node = self._root
         for name in path[len(self.path):]:
-            part, st = node.find(name)
-            if part.is_below:
-                self.copied(node, name, st, True)
-            child = node.enter(name)
-            node.close()
+            try:
+                part, st = node.find(name)
+                if part.is_below:
+                    self.copied(node, name, st, True)
+                child = node.enter(name)
+            finally:
+                node.close()
             node = child
         node.close()
 

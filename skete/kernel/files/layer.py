@@ -93,6 +93,9 @@ class Links:
             return
         self._open()
         for name in os.listdir(self.fd):
+            if name.endswith(".tmp"):       # of a monitor that was killed
+                os.unlink(name, dir_fd=self.fd)
+                continue
             number = int(name.removesuffix(".n"))
             if name.endswith(".n"):
                 self.counts[number] = int(os.readlink(name, dir_fd=self.fd))

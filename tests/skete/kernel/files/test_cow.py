@@ -227,3 +227,23 @@ def test_what_the_host_refuses_is_refused(cow, folder):
         cow.chmod("/data/file", 0o644)
         cow.open("/data/file", os.O_RDWR)
     assert os.stat(folder / "file").st_mode & 0o777 == 0o444
+
+
+def test_a_path_that_leads_nowhere_leaves_no_descriptor(cow):
+    """A folder that somebody has open is looked for again after others have moved; and what is copied up, first."""
+    mount = cow.namespace.table[(b"data",)]
+    before = len(os.listdir("/proc/self/fd"))
+    for look in (mount.node, mount.raise_directory):
+        refuses(ENOENT, look, (b"data", b"sub", b"missing", b"x"))
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_what_a_killed_monitor_left_of_a_count_is_removed(cow, folder, tmp_path):
+    os.link(folder / "file", folder / "other")
+    guest = cow.again(disturbed=True)
+    guest.chmod("/data/file", 0o600)
+    number = os.stat(folder / "file").st_ino
+    os.symlink("7", tmp_path / "layer" / ".wh..wh.plnk" / f"{number}.tmp")
+    guest = guest.again()
+    guest.unlink("/data/file")
+    assert guest.stat("/data/other").mode & 0o777 == 0o600
