@@ -38,7 +38,7 @@ class KvmEngine(Engine):
         self.runner = Runner(self)
         self._idle = []                 # processors without a thread
         self._processors = []
-        self._spaces = []
+        self.spaces = []
         self.limit = min(self.device.processors, layout.MAX_PROCESSORS)
         self.threads = 0                # guest threads that have not ended
         self._queued = []               # events for the next wait
@@ -72,7 +72,7 @@ class KvmEngine(Engine):
         return self.post.served
 
     def discard(self, frame: int, length: int) -> None:
-        stale = [space for space in self._spaces if space.orders and space.is_stale(frame, frame + length)]
+        stale = [space for space in self.spaces if space.orders and space.is_stale(frame, frame + length)]
         for space in stale:
             self.runner.pause(space)
         self.memory.discard(layout.RAM_AT + frame, length)
@@ -84,25 +84,25 @@ class KvmEngine(Engine):
 
     def space(self) -> KvmSpace:
         space = KvmSpace(self)
-        self._spaces.append(space)
+        self.spaces.append(space)
         return space
 
     # ---- the loop ----
 
     def wait(self, timeout_s: float | None, wake_fds: tuple = ()) -> tuple | None:
-        while self._queued:
-            source, trap = self._queued.pop(0)
-            if type(trap) is Died or not source.ended:
-                return source, trap
         deadline = None if timeout_s is None else monotonic() + timeout_s
         post, runner = self.post, self.runner
         while True:
+            while self._queued:         # since before, or by what a turn has found
+                source, trap = self._queued.pop(0)
+                if type(trap) is Died or not source.ended:
+                    return source, trap
             event = self._turn(deadline, wake_fds)
             if event is None:
                 return None
             if event:
                 return event
-            if not runner.quiet():
+            if self._queued or not runner.quiet():
                 continue
             if deadline is not None:
                 timeout_s = deadline - monotonic()
@@ -189,9 +189,9 @@ class KvmEngine(Engine):
     def posting(self, vcpu, pays: bool) -> None:
         """See :meth:`Runner.run`: from now on its processor has a host thread of its own, or not."""
 
-    def foul(self, vcpu) -> None:
+    def foul(self, vcpu, why: str = "it interferes with its own system calls") -> None:
         """Its slot has been overwritten."""
-        self.note("a process was killed, since it interferes with its own system calls")
+        self.note(f"a process was killed, since {why}")
         space = vcpu.space
         space.kill()
         self._queued.append((space, Died(9)))
@@ -212,14 +212,14 @@ class KvmEngine(Engine):
         self.runner.end(space.vcpus)
         for vcpu in list(space.vcpus):
             self.release(vcpu)
-        self._spaces.remove(space)
+        self.spaces.remove(space)
         self.post.forget(space)
 
     def close(self) -> int:
         if not self._open:
             return self._used_ns
         self._open = False
-        for space in list(self._spaces):
+        for space in list(self.spaces):
             space.kill()
         for processor in self._processors:
             processor.close()

@@ -140,7 +140,8 @@ class Runner:
             trap = stops.trap(self.engine, vcpu, failure) if type(failure) is int else _given(vcpu, failure)
             if trap is not None:
                 return vcpu, trap
-            self._go(vcpu)
+            if not vcpu.ended:          # by what the trap was
+                self._go(vcpu)
             return ()
         vcpu = self._here
         if vcpu is None:

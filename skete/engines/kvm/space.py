@@ -100,7 +100,10 @@ class KvmSpace(AddressSpace):
             if not prot & 2:
                 return
             start = max(start, end - 1 & -HUGE)
-        self._fill(start, end, prot, delta)
+        try:
+            self._fill(start, end, prot, delta)
+        except tables.NoRoom:
+            pass                    # it was early: whoever touches it will see
 
     def _fill(self, start: int, end: int, prot: int, delta: int) -> None:
         physical = RAM_AT + start + delta
@@ -140,7 +143,12 @@ class KvmSpace(AddressSpace):
             first, last = low + HUGE - 1 & -HUGE, high & -HUGE
             if first < last:
                 self.engine.memory.huge(RAM_AT + first + delta, last - first)
-        self._fill(low, high, prot, delta)
+        try:
+            self._fill(low, high, prot, delta)
+        except tables.NoRoom as error:
+            if len(self.engine.spaces) == 1:
+                raise
+            self.engine.foul(vcpu, str(error))
         return True
 
     # ---- threads ----

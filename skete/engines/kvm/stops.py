@@ -50,7 +50,7 @@ def _exception(engine, vcpu, vector: int):
     if vector == faults.PAGE_FAULT:
         address = processor.page_fault_address()
         if vcpu.space.page_fault(vcpu, address, error):
-            if processor.prepare(None):
+            if vcpu.ended or processor.prepare(None):
                 return None
     elif vector == faults.UNDEFINED:
         vector, error = faults.undefined(vcpu.space.peek(rip, 3))

@@ -13,7 +13,7 @@ from skete.engine import EngineError
 from skete.engines.kvm.layout import (
     HUGE, MAX_PROCESSORS, OWN_SIZE, PROCESSOR_SIZE, PROCESSORS, PROCESSORS_AT, STUB, STUB_AT, TABLES, TABLES_AT)
 
-__all__ = ["PageTables", "SharedTables"]
+__all__ = ["NoRoom", "PageTables", "SharedTables"]
 
 PRESENT, WRITE, USER, NX = 1, 2, 4, 1 << 63
 _USED = 0x60                # accessed, dirty
@@ -29,6 +29,10 @@ def flags(prot: int) -> int:
     return PRESENT | USER | _USED | (WRITE if prot & 2 else 0) | (0 if prot & 4 else NX)
 
 
+class NoRoom(EngineError):
+    """There are no pages for tables any more."""
+
+
 class SharedTables:
     """The pages of memory that tables are made of, and the one branch that all spaces have in common."""
 
@@ -38,14 +42,14 @@ class SharedTables:
         self.top = self._branch()
 
     def page(self) -> int:
-        """A zeroed page, guest-physical. EngineError when there is no room for more."""
+        """A zeroed page, guest-physical. NoRoom"""
         at = self._next
         if at + 4096 <= OWN_SIZE:
             self._next += 4096
             self.memory.cover(at, 4096)
             return at
         if not self._free:
-            raise EngineError(f"page tables take all of {OWN_SIZE >> 20} MiB")
+            raise NoRoom(f"page tables take all of {OWN_SIZE >> 20} MiB")
         return self._free.popleft()
 
     def give(self, pages: list) -> None:

@@ -7,7 +7,7 @@ import struct
 import pytest
 
 from skete import engines
-from skete.engine import EngineError, Fault, Kicked, Regs, Syscall
+from skete.engine import Died, EngineError, Fault, Kicked, Regs, Syscall
 from skete.engines import faults
 from skete.engines.gate.layout import SLOT_CALL
 from skete.engines.kvm import fpu, layout, tables
@@ -349,3 +349,44 @@ def test_too_many_threads_are_eagain(kvm):
         space.vcpu(Regs(rip=TEXT), parent=vcpu)
     with pytest.raises(BlockingIOError):
         space.vcpu(Regs(rip=TEXT), parent=vcpu)
+
+
+def test_who_takes_all_page_tables_ends_alone(kvm, monkeypatch):
+    """Two processes; one touches what it has mapped (mov 0x5000_0000_0000, %al), and there is no page for the table."""
+    engine, space, vcpu = kvm(CALL + bytes.fromhex("a0 0000000000500000") + CALL + LOOP)
+    vcpu.resume()
+    assert engine.wait(10)[0] is vcpu
+    other = engine.space()
+    other.map(TEXT, PAGE, 5, 0x1000)
+    second = other.vcpu(Regs(rip=TEXT, rsp=STACK, eflags=0x202))
+    second.resume()
+    assert engine.wait(10)[0] is second
+
+    def page():
+        raise tables.NoRoom("page tables take all")
+    monkeypatch.setattr(engine.shared, "page", page)
+    space.map(0x5000_0000_0000, PAGE, 3, 0x5000)
+    vcpu.resume(0)
+    source, trap = engine.wait(10)
+    assert source is space and type(trap) is Died and trap.signo == 9
+    assert engine.notes == ("a process was killed, since page tables take all",)
+    other.map(0x5000_0000_0000, PAGE, 3, 0x5000)
+    second.resume(0)
+    with pytest.raises(EngineError, match="page tables take all"):
+        engine.wait(10)
+
+
+def test_a_death_that_is_found_while_waiting_is_told_at_once(kvm):
+    engine, space, vcpu = kvm(CALL + LOOP)
+    vcpu.resume()
+    engine.wait(10)
+    turn, found = engine._turn, []
+
+    def kills(*given):
+        if not found:
+            found.append(engine.foul(vcpu))
+            return ()
+        return turn(*given)
+    engine._turn = kills
+    assert type(engine.wait(10)[1]) is Died
+    del engine._turn
