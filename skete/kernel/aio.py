@@ -47,8 +47,8 @@ _RESFD, _IOPRIO = 1, 2
 
 
 class Context:
-    """wanted: operations it was made for, which count against MOST;  room: events in its ring;  tail: where the next goes
-    news: who waits for events;  gone: io_destroy(2) has had it"""
+    """wanted: operations it was made for, which count against MOST;  room: events in its ring
+    tail: where the next goes;  news: who waits for events;  gone: io_destroy(2) has had it"""
     __slots__ = ("start", "length", "wanted", "room", "tail", "news", "gone")
 
     def __init__(self, start: int, length: int, wanted: int):
@@ -154,7 +154,8 @@ def io_submit(task, number: int, how_many: int, pointers: int):
 def _submit(task, context: Context, addr: int):
     """One operation. What is wrong with its struct iocb is raised; how it ends is its event's to say."""
     mm = task.mm
-    data, _, rw_flags, opcode, priority, fd, buf, size, offset, reserved, flags, event_fd = _IOCB.unpack(mm.read(addr, 64))
+    data, _, rw_flags, opcode, priority, fd, buf, size, offset, reserved, flags, event_fd = \
+        _IOCB.unpack(mm.read(addr, _IOCB.size))
     if reserved or size >> 63:
         raise OSError(EINVAL, f"reserved {reserved:#x}, {size} bytes")
     if context.held(mm) >= context.room - 1:

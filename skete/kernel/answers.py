@@ -68,6 +68,15 @@ class Answers:
                 facts.clock(nr, form)
         if _SCHED_YIELD in self.numbers:
             facts.yields(_SCHED_YIELD)
+        if _gave_up(process):
+            self.withhold(process)
+
+    def withhold(self, process) -> None:
+        """A thread of it has given up calls: they are to be looked at, every one."""
+        facts = getattr(process.space, "facts", None)
+        if facts is not None:
+            for nr in self.numbers:
+                facts.ask(nr)
 
     def now(self, process, clock: int) -> int:
         """CLOCK_REALTIME, MONOTONIC, BOOTTIME or TAI in ns, never before what the process has been told there."""
@@ -77,7 +86,7 @@ class Answers:
     def identity(self, process) -> None:
         """A thread of the process has other ids, or the process is new. Threads that differ have to ask."""
         facts = getattr(process.space, "facts", None)
-        if facts is None or not self.numbers:
+        if facts is None or not self.numbers or _gave_up(process):
             return
         creds = process.creds
         ids = creds.uid, creds.euid, creds.gid, creds.egid
@@ -89,7 +98,7 @@ class Answers:
 
     def adopted(self, process) -> None:
         """A process has another parent."""
-        if _GETPPID in self.numbers and process.space.facts is not None:
+        if _GETPPID in self.numbers and process.space.facts is not None and not _gave_up(process):
             process.space.facts.answer(_GETPPID, process.ppid)
 
     def threads(self, process) -> None:
@@ -106,6 +115,11 @@ class Answers:
         if facts is not None and files.refs == 1 and task.process.tables is None and _IOCTL in self.numbers:
             files.facts = facts
             facts.known(fd, -ENOTTY)
+
+
+def _gave_up(process) -> bool:
+    """Whether a thread of it has given up calls: skete.kernel.seccomp."""
+    return any(task.seccomp is not None for task in process.tasks.values())
 
 
 def sets_fs(mm) -> bool:

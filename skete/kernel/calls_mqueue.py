@@ -30,7 +30,7 @@ _SIGEV_THREAD = 2
 
 def _mqueues(kernel) -> Mqueues:
     if kernel.mqueues is None:
-        kernel.mqueues = Mqueues()
+        kernel.mqueues = Mqueues(kernel)
     return kernel.mqueues
 
 
@@ -49,8 +49,8 @@ def _open(task, fd: int) -> OpenQueue:
 
 
 def mq_open(task, name: bytes, flags: int, mode: int, attr: int) -> int:
-    """mq_open(2): a descriptor, which a program that is executed has not. EACCES EEXIST EFAULT EINVAL EMFILE ENAMETOOLONG
-    ENFILE ENOENT ENOSPC"""
+    """mq_open(2): a descriptor, which a program that is executed has not. EACCES EEXIST EFAULT EINVAL EMFILE
+    ENAMETOOLONG ENFILE ENOENT ENOSPC"""
     sizes = _ATTR.unpack(task.mm.read(attr, _ATTR.size))[1:3] if attr else None
     _name(name)
     task.files.room()
@@ -58,8 +58,8 @@ def mq_open(task, name: bytes, flags: int, mode: int, attr: int) -> int:
 
 
 def mq_unlink(task, name: bytes) -> int:
-    """mq_unlink(2). EACCES EFAULT ENAMETOOLONG ENOENT"""
-    _mqueues(task.kernel).unlink(_name(name))
+    """mq_unlink(2). EACCES EFAULT ENAMETOOLONG ENOENT EPERM"""
+    _mqueues(task.kernel).unlink(task, _name(name))
     return 0
 
 
@@ -96,7 +96,7 @@ def mq_timedsend(task, fd: int, addr: int, size: int, priority: int, timeout: in
         raise OSError(EMSGSIZE, f"{size} bytes of {queue.largest}")
     data = bytes(task.mm.read(addr, size)) if size else b""
     if len(queue.messages) < queue.most:
-        queue.put(priority, data, task.process)
+        queue.put(priority, data, task)
         return 0
     if file.flags & O_NONBLOCK:
         raise OSError(EAGAIN, f"{queue.most} messages")
@@ -107,7 +107,7 @@ def _sent_later(task, file: OpenQueue, priority: int, data: bytes, deadline_ns: 
     queue = file.hold().queue
     try:
         yield from _until(queue.room, lambda: len(queue.messages) < queue.most, deadline_ns)
-        queue.put(priority, data, task.process)
+        queue.put(priority, data, task)
         return 0
     finally:
         file.drop()
@@ -156,7 +156,8 @@ def mq_notify(task, fd: int, event: int) -> int:
         value, signo, how = _SIGEVENT.unpack(task.mm.read(event, 64)[:_SIGEVENT.size])
         if how not in (SIGEV_SIGNAL, SIGEV_NONE) or how == SIGEV_SIGNAL and not 0 <= signo <= NSIG:
             # SIGEV_THREAD names a netlink socket, and there can be none.
-            raise OSError(EBADF if how == _SIGEV_THREAD and signo < 0 else EINVAL, f"sigev_notify {how}, signal {signo}")
+            raise OSError(EBADF if how == _SIGEV_THREAD and signo < 0 else EINVAL,
+                          f"sigev_notify {how}, signal {signo}")
     queue, process = _open(task, fd).queue, task.process
     if not event:
         if queue.told is not None and queue.told.process is process:

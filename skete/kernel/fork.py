@@ -118,10 +118,10 @@ def _start_process(task, flags: int, signo: int, stack: int, fs_base: int):
     child = _process_like(task, kernel.new_tid(), vcpu.space, mm, flags)
     child.exit_signal = process.exit_signal if flags & CLONE_PARENT else signo
     child.borrowed = Queue() if flags & CLONE_VFORK else None
-    first = kernel.add(child, vcpu, task.name, child.pid)
+    first = _thread_like(task, kernel.add(child, vcpu, task.name, child.pid), flags)
     if kernel.answers is not None:
         kernel.answers.publish(child)
-    return _thread_like(task, first, flags)
+    return first
 
 
 def _process_like(task, pid: int, space, mm, flags: int) -> Process:
@@ -168,7 +168,7 @@ def _thread_like(task, child, flags: int):
     its.mask = mine.mask if mine.saved is None else mine.saved
     if not flags & CLONE_VM or flags & CLONE_VFORK:
         its.stack, its.stack_flags = mine.stack, mine.stack_flags
-    child.affinity, child.nice, child.policy = task.affinity, task.nice, task.policy
+    child.affinity, child.nice, child.policy, child.seccomp = task.affinity, task.nice, task.policy, task.seccomp
     child.restarts = dict(task.restarts)
     return child
 

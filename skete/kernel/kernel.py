@@ -223,7 +223,7 @@ class Kernel:
         if type(trap) is Syscall:
             if trap.nr in self.asked and not task.vcpu.posted:
                 self.rewriter.trapped(task, trap.nr)
-            result = self._observed(task, trap) if self.observers or self.handlers \
+            result = self._observed(task, trap) if self.observers or self.handlers or task.seccomp is not None \
                 else self.service(task, trap.nr, trap.words)
             if type(result) is int:
                 if not task.notify:
@@ -245,7 +245,7 @@ class Kernel:
         """The same for a call that was posted: its result, and nothing else is due before the guest goes on; or None, when
         what became of it has been seen to."""
         task = self.tasks.get(vcpu)
-        if task is None or self.observers or self.handlers:
+        if task is None or self.observers or self.handlers or task.seccomp is not None:
             return self.take(vcpu, Syscall(nr, words))
         self.current = task
         result = self.service(task, nr, words)
@@ -285,7 +285,10 @@ class Kernel:
             observer.entered(task, nr, words)
         handler = self.handlers.get(nr)
         result = None
-        if handler is not None:
+        if task.seccomp is not None:
+            from skete.kernel.seccomp import judge
+            result = judge(task, nr, words)
+        if result is None and handler is not None:
             try:
                 result = handler(task, nr, words)
             except OSError as e:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from bisect import bisect_left
-from errno import EACCES, EEXIST, EINVAL, EMFILE, ENAMETOOLONG, ENOENT, ENOSPC, EOVERFLOW
+from errno import EACCES, EEXIST, EINVAL, EMFILE, ENAMETOOLONG, ENOENT, ENOSPC, EPERM
 from fcntl import fcntl
 from struct import pack
 from time import time_ns
@@ -58,15 +58,19 @@ class MessageQueue:
         self.ino = queues.made
         self.times = [time_ns()] * 3        # of access, modification, change
 
-    def may(self, flags: int) -> None:
-        """Opened with these flags. The one user that there is has made it. EACCES"""
-        wanted = (4, 2, 6, 0)[flags & O_ACCMODE]
-        if wanted & ~(self.mode >> 6):
+    def may(self, creds, flags: int) -> None:
+        """Whether it may be opened with these flags. EACCES"""
+        if not creds.may(*self.owner, self.mode, (4, 2, 6, 0)[flags & O_ACCMODE]):
             raise OSError(EACCES, f"mode {self.mode:#o}")
+
+    def own(self, creds) -> None:
+        """EPERM"""
+        if not creds.owns(self.owner[0]):
+            raise OSError(EPERM, f"user {self.owner[0]}'s")
 
     # messages
 
-    def put(self, priority: int, data: bytes, process) -> None:
+    def put(self, priority: int, data: bytes, task) -> None:
         """Add a message; there is room. Whoever waits for one gets it, and nobody else is told then."""
         self._sequence += 1
         entry = (-priority, self._sequence, data)
@@ -77,7 +81,7 @@ class MessageQueue:
             self.news.wake()
         elif self.told is not None and len(self.messages) == 1:
             told, self.told = self.told, None
-            told.tell(process)
+            told.tell(task)
         self.show()
 
     def take(self) -> tuple:
@@ -92,7 +96,7 @@ class MessageQueue:
     # readiness: nothing counted is writable, one is both, as much as goes in is readable
 
     def show(self) -> None:
-        """Make the eventfd say how it is; also where nothing has changed, which is one more edge to whoever wants edges."""
+        """Make the eventfd say how it is; also where nothing has changed: to who wants edges that is one more."""
         if self.event < 0:
             return
         wanted = 0 if not self.messages else _FULL if len(self.messages) >= self.most else 1
@@ -131,10 +135,10 @@ class MessageQueue:
 
 class Mqueues:
     """by_name: {name: MessageQueue};  charged: bytes, of all that exist, with a name or without;  made: so far"""
-    __slots__ = ("by_name", "charged", "made")
+    __slots__ = ("kernel", "by_name", "charged", "made")
 
-    def __init__(self):
-        self.by_name, self.charged, self.made = {}, 0, 0
+    def __init__(self, kernel):
+        self.kernel, self.by_name, self.charged, self.made = kernel, {}, 0, 0
 
     def find(self, name: bytes) -> MessageQueue | None:
         """By its name, which begins with no slash. EACCES ENAMETOOLONG"""
@@ -145,7 +149,8 @@ class Mqueues:
         return self.by_name.get(name)
 
     def open(self, task, name: bytes, flags: int, mode: int, sizes: tuple | None) -> "OpenQueue":
-        """sizes: messages and bytes of each, where it is made. EACCES EEXIST EINVAL EMFILE ENAMETOOLONG ENOENT ENOSPC"""
+        """sizes: messages and bytes of each, where it is made. EACCES EEXIST EINVAL EMFILE ENAMETOOLONG ENOENT
+        ENOSPC"""
         found = self.find(name)
         if found is None:
             if not flags & O_CREAT:
@@ -156,7 +161,7 @@ class Mqueues:
                 raise OSError(EEXIST, f"queue {name!r}")
             if flags & O_ACCMODE == O_ACCMODE:
                 raise OSError(EINVAL, f"flags {flags:#x}")
-            found.may(flags)
+            found.may(task.creds, flags)
         return OpenQueue(found, flags)
 
     def _make(self, task, name: bytes, mode: int, sizes: tuple) -> MessageQueue:
@@ -169,17 +174,17 @@ class Mqueues:
         limits = task.process.rlimits
         if self.charged + cost > (limits[RLIMIT_MSGQUEUE][0] if limits is not None else _CHARGED):
             raise OSError(EMFILE, f"RLIMIT_MSGQUEUE: {self.charged} bytes, and {cost}")
-        config = task.kernel.config
-        made = MessageQueue(self, name, mode, (config.uid, config.gid), most, largest, cost)
+        made = MessageQueue(self, name, mode, (task.creds.fsuid, task.creds.fsgid), most, largest, cost)
         self.charged += cost
         self.by_name[name] = made
         return made
 
-    def unlink(self, name: bytes) -> None:
-        """Take its name away; it is gone when nobody has it open. EACCES ENAMETOOLONG ENOENT"""
+    def unlink(self, task, name: bytes) -> None:
+        """Take its name away; it is gone when nobody has it open. EACCES ENAMETOOLONG ENOENT EPERM"""
         found = self.find(name)
         if found is None:
             raise OSError(ENOENT, f"no queue {name!r}")
+        found.own(task.creds)           # their directory is sticky
         del self.by_name[name]
         found.links = 0
         if not found.users:
@@ -198,7 +203,7 @@ class Told:
 
     def tell(self, sender) -> None:
         if self.how == SIGEV_SIGNAL and self.signo:
-            fields = pack("<iIQ", sender.pid, sender.kernel.config.uid, self.value)
+            fields = pack("<iIQ", sender.process.pid, sender.creds.uid, self.value)
             try:
                 send_process(self.process, SigInfo(self.signo, SI_MESGQ, fields))
             except OSError:
@@ -226,7 +231,7 @@ class OpenQueue(Description):
             self.queue.told = None
 
     def reopen(self, flags: int) -> "OpenQueue":
-        self.queue.may(flags)
+        self.queue.may(self._creds(), flags)
         return OpenQueue(self.queue, flags)
 
     # as a file
@@ -270,6 +275,11 @@ class OpenQueue(Description):
     def statfs(self) -> tuple:
         return (_MAGIC, 4096, 0, 0, 0, 0, 0, 0, _NAME_MAX, 4096, ST_VALID)
 
+    def _creds(self):
+        """Whose call this is."""
+        return self.queue.queues.kernel.current.creds
+
     def chmod(self, mode: int) -> None:
+        self.queue.own(self._creds())
         self.queue.mode = mode & 0o7777
         self.queue.times[2] = time_ns()

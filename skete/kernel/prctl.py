@@ -11,7 +11,8 @@ __all__ = ["ROWS"]
 
 PR_SET_PDEATHSIG, PR_GET_PDEATHSIG, PR_GET_DUMPABLE, PR_SET_DUMPABLE = 1, 2, 3, 4
 PR_GET_KEEPCAPS, PR_SET_KEEPCAPS, PR_GET_TIMING, PR_SET_TIMING = 7, 8, 13, 14
-PR_SET_NAME, PR_GET_NAME, PR_GET_SECCOMP, PR_CAPBSET_READ, PR_CAPBSET_DROP = 15, 16, 21, 23, 24
+PR_SET_NAME, PR_GET_NAME, PR_GET_SECCOMP, PR_SET_SECCOMP = 15, 16, 21, 22
+PR_CAPBSET_READ, PR_CAPBSET_DROP = 23, 24
 PR_GET_TSC, PR_SET_TSC, PR_GET_SECUREBITS, PR_SET_SECUREBITS = 25, 26, 27, 28
 PR_SET_TIMERSLACK, PR_GET_TIMERSLACK = 29, 30
 PR_TASK_PERF_EVENTS_DISABLE, PR_TASK_PERF_EVENTS_ENABLE, PR_MCE_KILL, PR_MCE_KILL_GET, PR_SET_MM = 31, 32, 33, 34, 35
@@ -60,7 +61,7 @@ _KEPT = {PR_SET_PDEATHSIG: ("pdeathsig", 64), PR_SET_DUMPABLE: ("dumpable", 1),
          PR_SET_TIMERSLACK: ("timerslack", 1 << 64), PR_SET_THP_DISABLE: ("thp_disable", 1 << 64)}
 #: option -> (key, value when never set)
 _SHOWN = {PR_GET_PDEATHSIG: ("pdeathsig", 0), PR_GET_DUMPABLE: ("dumpable", 1),
-          PR_GET_SECCOMP: ("seccomp", 0), PR_GET_TSC: ("tsc", _PR_TSC_ENABLE),
+          PR_GET_TSC: ("tsc", _PR_TSC_ENABLE),
           PR_GET_TIMERSLACK: ("timerslack", 50_000), PR_GET_CHILD_SUBREAPER: ("subreaper", 0),
           PR_GET_NO_NEW_PRIVS: ("no_new_privs", 0), PR_GET_THP_DISABLE: ("thp_disable", 0),
           PR_MCE_KILL_GET: ("mce_kill", _PR_MCE_KILL_DEFAULT)}
@@ -203,7 +204,18 @@ def _privileged(task, *words: int) -> int:
     raise OSError(EPERM, "takes a capability")
 
 
-_REST = {PR_GET_TIMING: lambda *words: 0, PR_SET_TIMING: _timing, PR_CAPBSET_READ: _bounding_set,
+def _seccomp(task, *words: int) -> int:
+    """PR_GET_SECCOMP: the mode."""
+    return task.seccomp.mode if task.seccomp is not None else 0
+
+
+def _set_seccomp(task, mode: int, filters: int, *rest: int) -> int:
+    from skete.kernel.seccomp import set_mode
+    return set_mode(task, mode, filters)
+
+
+_REST = {PR_GET_SECCOMP: _seccomp, PR_SET_SECCOMP: _set_seccomp,
+         PR_GET_TIMING: lambda *words: 0, PR_SET_TIMING: _timing, PR_CAPBSET_READ: _bounding_set,
          PR_CAPBSET_DROP: _drop_from_bounding_set, PR_GET_KEEPCAPS: _keeps_capabilities,
          PR_SET_KEEPCAPS: _keep_capabilities, PR_GET_SECUREBITS: _securebits, PR_SET_SECUREBITS: _set_securebits,
          PR_SET_TSC: _time_stamps, PR_TASK_PERF_EVENTS_DISABLE: lambda *words: 0,
@@ -213,7 +225,7 @@ _REST = {PR_GET_TIMING: lambda *words: 0, PR_SET_TIMING: _timing, PR_CAPBSET_REA
 
 ROWS = (
     Row(157, prctl, (I32, U64, U64, U64, U64), "PR_SET_NAME, _PDEATHSIG, _CHILD_SUBREAPER, _DUMPABLE, "
-                                               "_NO_NEW_PRIVS and those of capabilities act; _TIMERSLACK and its kin "
-                                               "are kept and shown; no "
-                                               "seccomp, no PR_TSC_SIGSEGV, no names of mappings: EINVAL"),
+                                               "_NO_NEW_PRIVS, _SECCOMP and those of capabilities act; _TIMERSLACK "
+                                               "and its kin are kept and shown; no PR_TSC_SIGSEGV, no names of "
+                                               "mappings: EINVAL"),
 )

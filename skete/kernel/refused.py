@@ -31,7 +31,6 @@ _REFUSED = (
     (ENOSYS, "ENOSYS", "built without fanotify", (300, 301)),
     (ENOSYS, "ENOSYS", "built without quotas and process accounting", (163, 179, 443)),
     (ENOSYS, "ENOSYS", "built without Landlock", (444, 445, 446)),
-    (ENOSYS, "ENOSYS", "built without seccomp", (317,)),
     (ENOSYS, "ENOSYS", "built without secret memory", (447,)),
     (ENOSYS, "ENOSYS", "built without protection keys", (329, 330, 331)),
     (ENOSYS, "ENOSYS", "built without local descriptor tables", (154,)),

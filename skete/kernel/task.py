@@ -14,11 +14,12 @@ class Task:
     notify:  something is to be done before it goes back to the guest (Linux's TIF_SIGPENDING)
     restarts: {frame address: Syscall to make again when rt_sigreturn comes from it};  again: the one to make now
     creds: whose power it has (skete.kernel.credentials)
+    seccomp: what it has given up (skete.kernel.seccomp: a Filter, or STRICT), or None
     signals: its mask, pending signals and alternate stack (skete.kernel.pending.TaskSignals)
     """
     __slots__ = ("tid", "process", "kernel", "vcpu", "mm", "files", "fs", "name", "call", "wait", "waited", "trap",
                  "told", "notify", "dead", "signals", "clear_child_tid", "robust_list", "restarts", "again",
-                 "affinity", "nice", "policy", "started_ns", "creds")
+                 "affinity", "nice", "policy", "started_ns", "creds", "seccomp")
 
     def __init__(self, tid: int, process, vcpu=None, name: bytes = b""):
         self.tid, self.process, self.vcpu, self.name = tid, process, vcpu, name
@@ -30,7 +31,7 @@ class Task:
         self.clear_child_tid = self.robust_list = 0
         self.restarts = {}
         self.again = None
-        self.affinity = None
+        self.affinity = self.seccomp = None
         self.nice = self.policy = 0
         self.started_ns = 0
 

@@ -70,6 +70,8 @@ class Facts(Contract):
 
     def ask(self, nr: int) -> None:
         self.words[FACT_KINDS // 8 + nr] = FACT_POST
+        if nr == YIELD_NR:
+            self.words[FACT_YIELD // 8] = 0
 
     def clock(self, nr: int, form: str) -> None:
         number = _FORMS.index(form)

@@ -142,6 +142,7 @@ def _status(process, task=None) -> bytes:
     leader = task or process.leader
     creds = leader.creds if leader is not None else process.creds
     pending = leader.signals if leader is not None else None
+    given_up = leader.seccomp if leader is not None else None
     mm = process.mm
     size, data, locked, stack = (n(mm) >> 10 for n in (sizes.total, sizes.data, sizes.locked, sizes.stack))
     ids = ["\t".join(map(str, four)) for four in ((creds.uid, creds.euid, creds.suid, creds.fsuid),
@@ -162,7 +163,8 @@ def _status(process, task=None) -> bytes:
             ("CapInh", f"{creds.inheritable:016x}"), ("CapPrm", f"{creds.permitted:016x}"),
             ("CapEff", f"{creds.effective:016x}"), ("CapBnd", f"{creds.bounding:016x}"),
             ("CapAmb", f"{creds.ambient:016x}"), ("NoNewPrivs", process.prctl.get("no_new_privs", 0)),
-            ("Seccomp", 0), ("Seccomp_filters", 0),
+            ("Seccomp", given_up.mode if given_up is not None else 0),
+            ("Seccomp_filters", given_up.depth if given_up is not None else 0),
             ("Cpus_allowed", f"{sum(1 << n for n in range(len(_cpus()))):x}"),
             ("Cpus_allowed_list", _span(len(_cpus()))), ("Mems_allowed", "1"), ("Mems_allowed_list", "0"),
             ("voluntary_ctxt_switches", 0), ("nonvoluntary_ctxt_switches", 0)]
@@ -309,6 +311,8 @@ SYS = {
     b"kernel/cap_last_cap": lambda task: b"40\n", b"kernel/ngroups_max": lambda task: b"65536\n",
     b"kernel/randomize_va_space": lambda task: b"0\n", b"kernel/overflowuid": lambda task: b"65534\n",
     b"kernel/overflowgid": lambda task: b"65534\n", b"kernel/core_pattern": lambda task: b"core\n",
+    b"kernel/seccomp/actions_avail": lambda task: b"kill_process kill_thread trap errno trace log allow\n",
+    b"kernel/seccomp/actions_logged": lambda task: b"\n",
     b"kernel/shmmax": lambda task: b"18446744073692774399\n", b"kernel/shmmni": lambda task: b"4096\n",
     b"kernel/shmall": lambda task: b"18446744073692774399\n",
     b"kernel/sem": lambda task: b"32000\t256000\t500\t1024\n",
