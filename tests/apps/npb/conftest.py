@@ -85,9 +85,13 @@ class Npb:
             pytest.skip(f"the processor has no {' '.join(needs)}")
         return flags
 
-    def benchmark(self, name: str, letter: str, width: str = "sse2", change=None, compiler: str | None = None) -> Path:
-        """A benchmark for one class, from the sources that its SConscript has. `change(text)` may alter the header."""
-        flags = self.width(width)
+    def benchmark(self, name: str, letter: str, width: str = "sse2", change=None, compiler: str | None = None,
+                  plain: bool = False) -> Path:
+        """A benchmark for one class, from the sources that its SConscript has. `change(text)` may alter the header.
+
+        plain: without optimisation, which takes a third of the time to compile and decides about right and wrong as well
+        """
+        flags = ["-O0"] if plain else self.width(width)
         folder = "-".join(filter(None, [name, letter, width, change and change.__name__, compiler and "other"]))
         place = self.folder / folder / "params.h"
         place.parent.mkdir(exist_ok=True)
@@ -115,19 +119,6 @@ class Npb:
         """The standard block of a benchmark's printout."""
         lines = done.stdout.split(" Benchmark Completed")[1].splitlines()
         return {line[1:17].rstrip(): line[18:].strip() for line in lines[1:]}
-
-    def bt(self, letter: str, width: str = "sse2", change=None, compiler: str | None = None) -> Path:
-        """BT for one class. `change(text)` may alter the generated header."""
-        flags = self.width(width)
-        name = f"bt-{letter}-{width}" + (f"-{change.__name__}" if change else "") + ("-other" if compiler else "")
-        place = self.folder / name / "params.h"
-        place.parent.mkdir(exist_ok=True)
-        done = self.header("bt", letter, "--output", str(place))
-        assert done.returncode == 0, done.stderr
-        if change:
-            place.write_text(change(place.read_text()))
-        sources = [os.path.normpath(f"bt/{source}") for source in Declared("bt").sources]
-        return self.compile(name, sources, flags, compiler)
 
 
 @pytest.fixture(scope="session")

@@ -15,7 +15,7 @@ def run(program, *arguments):
 @pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize("letter", "SW")
 def test_first_steps_agree_with_the_checkpoints(npb, letter, width):
-    done = run(npb.bt(letter, width), "--checkpoints", "2")
+    done = run(npb.benchmark("bt", letter, width), "--checkpoints", "2")
     assert done.returncode == 0
     found = re.findall(r"^step (\d) component (\d) xcr (\S+) xce (\S+)$", done.stdout, re.M)
     assert len(found) == 15
@@ -29,7 +29,7 @@ def test_first_steps_agree_with_the_checkpoints(npb, letter, width):
 @pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize("letter, size, steps", [("S", 12, 60), ("W", 24, 200)])
 def test_a_class_verifies(npb, letter, size, steps, width):
-    done = run(npb.bt(letter, width))
+    done = run(npb.benchmark("bt", letter, width))
     assert done.returncode == 0 and not done.stderr
     lines = done.stdout.splitlines()
     assert VERDICT % "SUCCESSFUL" in lines
@@ -54,7 +54,7 @@ def spoil(name):
 
 @pytest.mark.parametrize("name", ["xcr", "xce"])
 def test_one_reference_that_is_a_little_off_fails(npb, name):
-    done = run(npb.bt("S", change=spoil(name)))
+    done = run(npb.benchmark("bt", "S", change=spoil(name), plain=True))
     assert done.returncode == 1
     assert VERDICT % "UNSUCCESSFUL" in done.stdout.splitlines()
     assert len([line for line in done.stdout.splitlines() if line.startswith(" !!")]) == 1
@@ -74,6 +74,6 @@ def one_step_less(text):
 
 @pytest.mark.parametrize("change", [another_step, no_number, one_step_less])
 def test_other_numbers_fail(npb, change):
-    done = run(npb.bt("S", change=change))
+    done = run(npb.benchmark("bt", "S", change=change, plain=True))
     assert done.returncode == 1
     assert VERDICT % "UNSUCCESSFUL" in done.stdout.splitlines()

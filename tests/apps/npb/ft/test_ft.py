@@ -48,6 +48,6 @@ def test_one_checksum_that_is_a_little_off_fails(npb, iteration):
         assert float(spelt) == value
         return text.replace(spelt, repr(value * (1 + 5e-12)))
     spoilt.__name__ = f"spoilt_{iteration}"
-    done = npb.run(npb.benchmark("ft", "S", change=spoilt))
+    done = npb.run(npb.benchmark("ft", "S", change=spoilt, plain=True))
     assert done.returncode == 1 and npb.block(done)["Verification"] == "UNSUCCESSFUL"
     assert len([line for line in done.stdout.splitlines() if line.startswith(" !!")]) == 1

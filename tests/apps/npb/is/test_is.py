@@ -32,7 +32,7 @@ def test_a_class_verifies(npb, letter, threads):
 def test_a_rank_that_is_off_by_one_fails(npb):
     def spoilt(text):
         return text.replace("npb_test_rank[5] = { 0, 18, 346,", "npb_test_rank[5] = { 0, 18, 347,")
-    done = npb.run(npb.benchmark("is", "S", change=spoilt))
+    done = npb.run(npb.benchmark("is", "S", change=spoilt, plain=True))
     assert done.returncode == 1 and " passed 41" in done.stdout.splitlines()
     assert npb.block(done)["Verification"] == "UNSUCCESSFUL"
 

@@ -54,7 +54,7 @@ def test_one_reference_that_is_a_little_off_fails(npb, name):
         last = re.findall(r"[-+.\deE]+", line.split("{")[1])[-1]
         return text.replace(line, line.replace(last, repr(float(last) * (1 + 3e-8))))
     change.__name__ = f"spoilt_{name}"
-    done = npb.run(npb.benchmark("lu", "S", change=change))
+    done = npb.run(npb.benchmark("lu", "S", change=change, plain=True))
     assert done.returncode == 1 and npb.block(done)["Verification"] == "UNSUCCESSFUL"
 
 
@@ -72,5 +72,5 @@ def one_iteration_less(text):
 
 @pytest.mark.parametrize("change", [spoilt_integral, other_relaxation, one_iteration_less])
 def test_other_numbers_fail(npb, change):
-    done = npb.run(npb.benchmark("lu", "S", change=change))
+    done = npb.run(npb.benchmark("lu", "S", change=change, plain=True))
     assert done.returncode == 1 and npb.block(done)["Verification"] == "UNSUCCESSFUL"

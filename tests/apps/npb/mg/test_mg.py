@@ -33,12 +33,12 @@ def test_a_class_verifies(npb, letter, threads):
 def test_a_reference_that_is_a_little_off_fails(npb):
     def spoilt(text):
         return re.sub(r"(?m)(#define NPB_RNM2) (\S+)$", lambda m: f"{m[1]} {float(m[2]) * (1 + 3e-8)!r}", text)
-    done = npb.run(npb.benchmark("mg", "S", change=spoilt))
+    done = npb.run(npb.benchmark("mg", "S", change=spoilt, plain=True))
     assert done.returncode == 1 and npb.block(done)["Verification"] == "UNSUCCESSFUL"
 
 
 def test_the_other_smoother_fails(npb):
     def other_smoother(text):
         return text.replace('"S_a"', '"S_b"')
-    done = npb.run(npb.benchmark("mg", "S", change=other_smoother))
+    done = npb.run(npb.benchmark("mg", "S", change=other_smoother, plain=True))
     assert done.returncode == 1 and npb.block(done)["Verification"] == "UNSUCCESSFUL"

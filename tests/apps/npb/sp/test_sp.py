@@ -46,7 +46,7 @@ def test_one_reference_that_is_a_little_off_fails(npb, name):
         last = re.findall(r"[-+.\deE]+", line.split("{")[1])[-1]
         return text.replace(line, line.replace(last, repr(float(last) * (1 + 3e-8))))
     change.__name__ = f"spoilt_{name}"
-    done = npb.run(npb.benchmark("sp", "S", change=change))
+    done = npb.run(npb.benchmark("sp", "S", change=change, plain=True))
     assert done.returncode == 1 and npb.block(done)["Verification"] == "UNSUCCESSFUL"
     assert len([line for line in done.stdout.splitlines() if line.startswith(" !!")]) == 1
 
@@ -61,5 +61,5 @@ def one_step_less(text):
 
 @pytest.mark.parametrize("change", [another_step, one_step_less])
 def test_other_numbers_fail(npb, change):
-    done = npb.run(npb.benchmark("sp", "S", change=change))
+    done = npb.run(npb.benchmark("sp", "S", change=change, plain=True))
     assert done.returncode == 1 and npb.block(done)["Verification"] == "UNSUCCESSFUL"

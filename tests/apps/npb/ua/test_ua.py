@@ -55,5 +55,5 @@ def other_source(text):
 
 @pytest.mark.parametrize("change", [spoilt_integral, one_iteration_less, other_source])
 def test_other_numbers_fail(npb, change):
-    done = npb.run(npb.benchmark("ua", "S", change=change))
+    done = npb.run(npb.benchmark("ua", "S", change=change, plain=True))
     assert done.returncode == 1 and npb.block(done)["Verification"] == "UNSUCCESSFUL"
