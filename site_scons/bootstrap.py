@@ -62,6 +62,9 @@ def check_system():
 
 
 def make_environment():
+    if os.path.islink(VENV):
+        fail(".venv is a link to %s, which was not made for this requirements.txt and Python %s: "
+             "remove the link, and the next call makes an environment" % (os.readlink(VENV), sys.version.split()[0]))
     if os.path.isdir(VENV):
         shutil.rmtree(VENV)
     say("VENV", "%s (Python %s)" % (os.path.relpath(VENV), sys.version.split()[0]))
