@@ -121,8 +121,17 @@ def main(argv: list[str]) -> int:
     except (OSError, ValueError, Refused) as error:
         print(f"header.py: {args.facts}: {error}", file=sys.stderr)
         return 2
-    with open(args.output, "w", encoding="utf-8") as file:
-        file.write(text)
+    unfinished = f"{args.output}.{os.getpid()}"
+    try:
+        with open(unfinished, "w", encoding="utf-8") as file:
+            file.write(text)
+        os.replace(unfinished, args.output)
+    except OSError as error:
+        print(f"header.py: {args.output}: {error.strerror}", file=sys.stderr)
+        return 2
+    finally:
+        if os.path.exists(unfinished):
+            os.unlink(unfinished)
     return 0
 
 

@@ -52,6 +52,12 @@ def test_an_unknown_class_is_refused_with_those_there_are(npb, tmp_path, letter)
     assert not target.exists()
 
 
+def test_a_place_that_cannot_be_written_is_named(npb, tmp_path):
+    for place, why in (("/dev/full/params.h", "Not a directory"), (str(tmp_path / "no" / "params.h"), "No such file or directory")):
+        done = npb.header("bt", "S", "--output", place)
+        assert (done.returncode, done.stderr) == (2, f"header.py: {place}: {why}\n")
+
+
 def test_a_date_that_is_none_is_refused(npb, tmp_path):
     done = npb.header("bt", "S", "--output", str(tmp_path / "params.h"), environ={"SOURCE_DATE_EPOCH": "yesterday"})
     assert done.returncode == 2 and "SOURCE_DATE_EPOCH" in done.stderr
