@@ -5,7 +5,6 @@ What is written is part of what everything compiled depends on: another compiler
 from __future__ import annotations
 
 import os
-import subprocess
 from pathlib import Path
 
 from steps import step
@@ -16,15 +15,11 @@ PROBE = "void _start(void)\n{\n\tfor (;;) ;\n}\n"
 
 def said(command: list[str]) -> str:
     """Return what a command prints. Failure when it cannot be run or does not end with 0."""
-    try:
-        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
-                              env={**os.environ, "LC_ALL": "C"})
-    except OSError as error:
-        raise Failure(f"{command[0]} cannot be started: {error.strerror}") from error
-    if done.returncode:
-        raise Failure(f"the C compiler does not work: {' '.join(command)} ended with {done.returncode}\n"
-                      f"{done.stdout.rstrip()}\non Debian, apt-get install --reinstall gcc binutils sets it right")
-    return done.stdout.strip()
+    status, words = step.output_of(command, env={**os.environ, "LC_ALL": "C"})
+    if status:
+        raise Failure(f"the C compiler does not work: {' '.join(command)} ended with {status}\n"
+                      f"{words.rstrip()}\non Debian, apt-get install --reinstall gcc binutils sets it right")
+    return words.strip()
 
 
 def main(arguments: list[str]) -> None:

@@ -5,7 +5,6 @@ A program is compiled, linked and run; what it says about its libc is OUTPUT.
 from __future__ import annotations
 
 import shlex
-import subprocess
 from pathlib import Path
 
 from fetch import load_recipe
@@ -31,10 +30,10 @@ def main(arguments: list[str]) -> None:
     with step.workspace(output.parent, "hostlibc") as work:
         (work / "probe.c").write_text(PROBE)
         command = [*shlex.split(how["compiler"]), "-o", str(work / "probe"), str(work / "probe.c")]
-        done = subprocess.run(command, capture_output=True, text=True, errors="replace")
-        if done.returncode:
+        status, words = step.output_of(command)
+        if status:
             raise Failure(f"no static program can be linked with {how['compiler']}: on Debian, apt-get install "
-                          f"{how['package']}\n{done.stderr.rstrip()}")
+                          f"{how['package']}\n{words.rstrip()}")
         step.write(output, said([str(work / "probe")]) + "\n")
 
 

@@ -11,44 +11,19 @@ import os
 import shlex
 import shutil
 import subprocess
-import sys
-import time
 from pathlib import Path
 
 from fetch import load_recipe
 from steps import archive, step
 from steps.patch import newest_member
 from steps.plan import plan
+from steps.progress import Counter
 from steps.step import Failure
 
 # What would change the libc behind the recipe's back when it is set in the user's environment.
 FOREIGN = ("CC", "CFLAGS", "CPPFLAGS", "LDFLAGS", "LIBS", "CROSS_COMPILE", "CPATH", "C_INCLUDE_PATH", "LIBRARY_PATH",
            "GCC_EXEC_PREFIX", "COMPILER_PATH", "MAKEFLAGS", "MFLAGS", "MAKELEVEL", "DESTDIR", "SKETE_GCC")
 LOG_LINES = 30
-TELL_EVERY_S = 5.0
-
-
-class Progress:
-    """Says how far a long command is: a counter on a terminal, a line now and then elsewhere."""
-
-    def __init__(self, what: str):
-        self.what = what
-        self.begun = self.told = time.monotonic()
-        self.terminal = sys.stdout.isatty()
-        self.lines = 0
-
-    def line(self) -> None:
-        self.lines += 1
-        now = time.monotonic()
-        if now - self.told < (0.2 if self.terminal else TELL_EVERY_S):
-            return
-        self.told = now
-        text = f"         {self.what}: {self.lines} commands, {now - self.begun:.0f} s"
-        print(f"\r{text}" if self.terminal else text, end="" if self.terminal else "\n", flush=True)
-
-    def end(self) -> None:
-        if self.terminal and self.told != self.begun:
-            print("\r\033[K", end="", flush=True)
 
 
 def settings(given: dict[str, str]) -> dict[str, str]:
@@ -56,7 +31,7 @@ def settings(given: dict[str, str]) -> dict[str, str]:
     return {**{key: value for key, value in os.environ.items() if key not in FOREIGN}, "LC_ALL": "C", **given}
 
 
-def run(command: list[str], folder: Path, environment: dict[str, str], log, progress: Progress) -> None:
+def run(command: list[str], folder: Path, environment: dict[str, str], log, counter: Counter) -> None:
     """Run one command of the build with its output in `log`. Failure with the end of the output when it does not end
     well."""
     log.write(f"+ {shlex.join(command)}\n")
@@ -70,12 +45,12 @@ def run(command: list[str], folder: Path, environment: dict[str, str], log, prog
         for line in child.stdout:
             log.write(line)
             lines = [*lines[1 - LOG_LINES:], line]
-            progress.line()
+            counter.line()
         status = child.wait()
     finally:
         if child.poll() is None:
             child.terminate()
-        progress.end()
+        counter.end()
     if status:
         raise Failure(f"{shlex.join(command[:2])} ended with status {status}; the whole output is in {log.name}\n"
                       f"{''.join(lines).rstrip()}")
@@ -104,7 +79,7 @@ def main(arguments: list[str]) -> None:
         environment = settings({key: value.format(**values) for key, value in given.items()})
         with open(options.output.with_suffix(".log"), "w") as log:
             for command in how.commands(**values):
-                run(command, build, environment, log, Progress(name))
+                run(command, build, environment, log, Counter(name))
         for path in how.provides:
             if not (root / path).exists():
                 raise Failure(f"{recipe.path}: the steps installed no {path}")

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import subprocess
 import tarfile
 from pathlib import Path
 
@@ -33,18 +32,16 @@ def read_series(series: Path) -> list[tuple[Path, str]]:
 
 def apply(patch: Path, strip: str, tree: Path, place: str) -> None:
     """Apply one patch to `tree`. Failure, with what was rejected, where a hunk does not fit. `place`: "2 of 4"."""
-    done = subprocess.run(
-        ["patch", strip, "--batch", "--forward", "--fuzz=0", "--no-backup-if-mismatch", "-d", tree,
-         "-i", patch.resolve()],
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
-        env={**os.environ, "LC_ALL": "C"})
-    if done.returncode == 0:
+    status, said = step.output_of(
+        ["patch", strip, "--batch", "--forward", "--fuzz=0", "--no-backup-if-mismatch", "-d", str(tree),
+         "-i", str(patch.resolve())], env={**os.environ, "LC_ALL": "C"})
+    if status == 0:
         return
     words = [f"patch {patch} ({place} of the series) does not apply"]
     for reject in sorted(tree.rglob("*.rej")):
         words += [f"file: {reject.relative_to(tree).with_suffix('')}", "reject:",
                   reject.read_text(errors="replace").rstrip()]
-    raise Failure("\n".join([*words, "patch(1) said:", done.stdout.rstrip()]))
+    raise Failure("\n".join([*words, "patch(1) said:", said.rstrip()]))
 
 
 def newest_member(path: Path) -> int:

@@ -27,8 +27,9 @@ from typing import Mapping
 
 from fetch import Recipe, RecipeError, load_recipe
 from steps import archive, step
-from steps.libc import Progress, run, settings
+from steps.libc import run, settings
 from steps.plan import check
+from steps.progress import Counter
 from steps.step import Failure
 
 KINDS = {"steps": list, "libcs": list, "environment": dict, "provides": dict, "commands": dict,
@@ -106,7 +107,7 @@ def main(arguments: list[str]) -> None:
         with open(options.folder.with_name(f"{name}.log"), "w") as log:
             for line in how.steps:
                 words = [word.format(jobs=options.jobs) for word in shlex.split(line)]
-                run(words, source, environment, log, Progress(name))
+                run(words, source, environment, log, Counter(name))
         for title, path in how.provides.items():
             if not (source / path).is_file():
                 raise Failure(f"{recipe.path}: the steps made no {path}, which is to be {title}")

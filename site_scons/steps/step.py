@@ -1,11 +1,14 @@
-"""What every step has: one way to fail, one way to write a result, a place to work in."""
+"""What every step has: one way to fail, to run a command, to write a result; a place to work in."""
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
+import shlex
 import shutil
 import signal
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -13,14 +16,18 @@ from typing import Callable, Iterator
 
 from fetch import RecipeError
 
+TIMEOUT_S = 300     # of a command that takes a moment
+#: what a disk says when it does not take or give a file
+DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO)
+
 
 class Failure(Exception):
     """A step cannot give its result; the text is for the user and may have several lines."""
 
 
 def run(main: Callable[[list[str]], None]) -> None:
-    """Run a step's `main(arguments)` and end the program: 0, 1 with the failure, or what is wrong with a recipe, on stderr,
-    130 when interrupted."""
+    """Run a step's `main(arguments)` and end the program: 0; 1 with the failure, or what is wrong with a recipe or the disk,
+    on stderr; 130 when interrupted."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))    # unwinds, so workspaces are removed
     try:
         main(sys.argv[1:])
@@ -28,8 +35,28 @@ def run(main: Callable[[list[str]], None]) -> None:
         sys.stdout.flush()
         sys.stderr.write(f"skete: {failure}\n")
         sys.exit(1)
+    except OSError as error:
+        if error.errno not in DISK:
+            raise
+        # Of what was written to a buffer the name is lost.
+        sys.stderr.write(f"skete: {error.filename or Path.cwd()}: {error.strerror}: make room or give access there; the same "
+                         "command then goes on\n")
+        sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)
+
+
+def output_of(words: list[str], timeout_s: float = TIMEOUT_S, **more) -> tuple[int, str]:
+    """Run a command that takes a moment; return its status and all that it printed. Failure where it cannot be started or
+    comes to no end. `more` is subprocess's."""
+    try:
+        done = subprocess.run(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                              errors="replace", timeout=timeout_s, **more)
+    except OSError as error:
+        raise Failure(f"{words[0]} cannot be started: {error.strerror}") from error
+    except subprocess.TimeoutExpired:
+        raise Failure(f"{shlex.join(map(str, words))}: not finished after {timeout_s:g} s") from None
+    return done.returncode, done.stdout
 
 
 @contextlib.contextmanager

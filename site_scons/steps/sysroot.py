@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import shutil
-import subprocess
 from pathlib import Path
 
 from fetch import load_recipe
@@ -24,9 +23,9 @@ CRTFLAGS = (    # crt/README.md
 
 
 def command(*words: str) -> None:
-    done = subprocess.run(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace")
-    if done.returncode:
-        raise Failure(f"{' '.join(words)}\n{done.stdout.rstrip()}")
+    status, said = step.output_of(list(words))
+    if status:
+        raise Failure(f"{' '.join(words)}\n{said.rstrip()}")
 
 
 def compile_crt(crt: Path, arch: str, defines: list[str], work: Path) -> list[str]:

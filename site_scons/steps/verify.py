@@ -11,7 +11,6 @@ import json
 import os
 import re
 import signal
-import subprocess
 import sys
 from pathlib import Path
 
@@ -78,10 +77,9 @@ def objection(expect: dict, output: Path, result: Path) -> str | None:
             if not re.search(expect["pattern"], printed.decode(errors="replace"), re.MULTILINE):
                 return f"its output has no /{expect['pattern']}/; its last words:{last_words(printed)}"
         case "checker":
-            done = subprocess.run([sys.executable, expect["program"], str(output), str(result), *expect["arguments"]],
-                                  stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-            if done.returncode:
-                return f"{expect['program']} says no (status {done.returncode}):{last_words(done.stdout)}"
+            code, words = step.output_of([sys.executable, expect["program"], str(output), str(result), *expect["arguments"]])
+            if code:
+                return f"{expect['program']} says no (status {code}):{last_words(words.encode())}"
     return None
 
 
@@ -141,7 +139,7 @@ def main(arguments: list[str]) -> None:
     said = json.loads(result.read_text())
     try:
         why = objection(expect, output, result)
-    except OSError as error:
+    except (OSError, Failure) as error:
         why = str(error)
     step.write(verdict, json.dumps({
         "schema": 1, **about, "status": "failed" if why else "verified", "why": why, "exit_status": said["exit_status"],
