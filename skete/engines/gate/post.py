@@ -63,6 +63,7 @@ class Post:
     served: how many there were
     turn:   how many since something else was looked at
     polled: the guest has been told that we look
+    poster: the vcpu whose slot is looked at, as long as ``credit`` is not 0
     """
 
     def __init__(self, engine, parts: tuple):
@@ -74,8 +75,8 @@ class Post:
         self._report = getattr(engine, "report", None)
         self.alone = len(os.sched_getaffinity(0)) == 1      # nobody could post while we look
         self.trapping = None            # the vcpu that makes its call again
-        self._poster = None             # the vcpu whose slot is looked at
-        self._credit = self._looks = 0
+        self.poster = None
+        self.credit = self._looks = 0
         self._soon, self._patience = 0, 1
         self.turn = 0
         self.polled = False
@@ -85,16 +86,14 @@ class Post:
 
     def look(self) -> tuple | None:
         """A call that has been posted, or None. After TURN of them always None, until somebody sets ``turn`` to 0."""
-        if self._credit <= 0:
-            return None
         found = []
         self.follow(lambda vcpu, nr, words: found.append((vcpu, Syscall(nr, words))), lambda *event: found.append(event))
         return found[0] if found else None
 
     def follow(self, serve, take) -> bool:
         """See Engine. The path that counts: what is asked here is asked for every call."""
-        vcpu = self._poster
-        if self._credit <= 0 or vcpu is None or vcpu.posted or vcpu.stopped is not None or vcpu.expected:
+        vcpu = self.poster
+        if self.credit <= 0 or vcpu is None or vcpu.posted or vcpu.stopped is not None or vcpu.expected:
             return False                # it rings, or waits for something
         words, calls, reply, space = vcpu.words, vcpu.at + _CALLS, vcpu.at + _REPLY, vcpu.space
         nr, memory, given_at = calls + 1, vcpu.memory, vcpu.given_at
@@ -107,7 +106,7 @@ class Post:
                 else:
                     self._vain(vcpu)
                     return False
-                if self._credit < _CREDIT:
+                if self.credit < _CREDIT:
                     self._pays()
                 turn += 1
                 vcpu.calls = known = words[calls]
@@ -134,43 +133,43 @@ class Post:
         return False
 
     def _pays(self) -> None:
-        self._credit, self._looks = self._credit + 1, _LOOKS
-        if self._credit == _CREDIT:
+        self.credit, self._looks = self.credit + 1, _LOOKS
+        if self.credit == _CREDIT:
             self._patience = max(1, self._patience // 2)
 
     def _vain(self, vcpu) -> None:
-        self._credit -= 1
-        if not self._credit:
+        self.credit -= 1
+        if not self.credit:
             self.engine.posting(vcpu, False)
 
     def sleep(self) -> None:
         """We are about to sleep: from now on the guest rings. So it does soon if it has posted something just now."""
         if self.polled:
-            self.polled, self._poster.words[self._poster.at + _POLLED] = False, 0
+            self.polled, self.poster.words[self.poster.at + _POLLED] = False, 0
 
     def order_due(self) -> bool:
         """Whether the thread that we look at is about to ring, with an order."""
-        return self._credit > 0 and bool(self._poster.expected)
+        return self.credit > 0 and bool(self.poster.expected)
 
     def looking(self, vcpu) -> bool:
         """Whether we look at this one's slot."""
-        return self._credit > 0 and vcpu is self._poster
+        return self.credit > 0 and vcpu is self.poster
 
     def trapped_instead(self, vcpu) -> None:
         """A thread that may post calls has trapped: where that is dear while we look, looking is to pay less."""
-        if self._credit > 0 and vcpu is self._poster:
+        if self.credit > 0 and vcpu is self.poster:
             self._vain(vcpu)
 
     def forget(self, space) -> None:
         """A space is gone, and its slots with it."""
-        if self._poster is not None and self._poster.space is space:
+        if self.poster is not None and self.poster.space is space:
             self._look_at(None)
 
     def _look_at(self, vcpu) -> None:
         """This one's slot is looked at from now on, if that pays."""
-        if self._credit > 0:
-            self.engine.posting(self._poster, False)
-        self._poster, self._credit, self.polled = vcpu, 0, False
+        if self.credit > 0:
+            self.engine.posting(self.poster, False)
+        self.poster, self.credit, self.polled = vcpu, 0, False
 
     def _take(self, vcpu) -> tuple:
         vcpu.calls = vcpu.words[vcpu.at + _CALLS]
@@ -191,11 +190,11 @@ class Post:
 
     def answered(self, vcpu) -> None:
         """A thread is about to have its answer: whether to look at its slot from now on."""
-        if self._poster is not vcpu and not self.alone:
+        if self.poster is not vcpu and not self.alone:
             if self.polled:
-                self._poster.words[self._poster.at + _POLLED] = 0
+                self.poster.words[self.poster.at + _POLLED] = 0
             self._look_at(vcpu)
-        if self._credit <= 0:
+        if self.credit <= 0:
             self._answered_ns = monotonic_ns()
         elif not self.polled:
             self.polled, vcpu.words[vcpu.at + _POLLED] = True, 1
@@ -208,10 +207,10 @@ class Post:
 
     def soon(self, vcpu) -> None:
         """A thread rang with a call. If it comes that soon after an answer, it pays to look for the next."""
-        if vcpu is self._poster and monotonic_ns() - self._answered_ns < _SOON_NS:
+        if vcpu is self.poster and monotonic_ns() - self._answered_ns < _SOON_NS:
             self._soon += 1
             if self._soon >= self._patience:
-                self._credit, self._looks, self._soon = 1, _FIRST_LOOKS, 0
+                self.credit, self._looks, self._soon = 1, _FIRST_LOOKS, 0
                 self._patience = min(2 * self._patience, _MOST_PATIENT)
                 self.engine.posting(vcpu, True)
 

@@ -149,10 +149,11 @@ class ProcessEngine(Engine):
             if post.turn >= TURN:
                 post.turn, pause_s = 0, 0.0
             elif timeout_s != 0.0:
-                posted = post.look()
-                if posted is not None:
-                    return posted
-                if not post.order_due():
+                if post.credit > 0:
+                    posted = post.look()
+                    if posted is not None:
+                        return posted
+                if post.polled and not post.order_due():
                     post.sleep()
             if self._kicks:
                 pause_s = self._kick_again(pause_s)
@@ -226,9 +227,10 @@ class ProcessEngine(Engine):
             return None
         if kind == KIND_SYSCALL:
             vcpu.guessed, vcpu.call = guess, (nr, a, b, c, d, e, f)
-            if vcpu.stopped is not LOOKED:
+            if vcpu.stopped is not LOOKED and vcpu is self.post.poster:
                 self.post.soon(vcpu)
-            return self._stopped(vcpu, Syscall(nr, (a, b, c, d, e, f)))
+            trap = Syscall(nr, (a, b, c, d, e, f))
+            return (vcpu, trap) if not vcpu.posted else self.post.trapped(vcpu)
         if kind == KIND_DONE:
             self._done(vcpu)
             return None
@@ -275,10 +277,10 @@ class ProcessEngine(Engine):
         if vcpu.ended and not vcpu.expected and not vcpu.waiting:
             del self.by_tid[vcpu.tid]
             vcpu.space.tids.discard(vcpu.tid)
-        self._answer(family, _RESP.pack(notification, 0, 0, seccomp.SECCOMP_USER_NOTIF_FLAG_CONTINUE))
+        self.send(family, _RESP.pack(notification, 0, 0, seccomp.SECCOMP_USER_NOTIF_FLAG_CONTINUE))
 
     def _refuse(self, family, notification: int, errno_: int) -> None:
-        self._answer(family, _RESP.pack(notification, 0, -errno_, 0))
+        self.send(family, _RESP.pack(notification, 0, -errno_, 0))
 
     def _signal(self, vcpu, info: int):
         info -= SLOTS_BASE
@@ -368,10 +370,8 @@ class ProcessEngine(Engine):
         self._spaces.append(child)
         self._watch(child)
 
-    def send(self, space: ProcessSpace, response: bytes) -> None:
-        self._answer(space.family, response)
-
-    def _answer(self, family, response: bytes) -> None:
+    def send(self, family, response: bytes) -> None:
+        """Answer a notification."""
         try:
             fcntl.ioctl(family.listener, seccomp.SECCOMP_IOCTL_NOTIF_SEND, response)
         except OSError as error:

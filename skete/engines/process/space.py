@@ -187,13 +187,13 @@ class ProcessSpace(AddressSpace):
         if notification is LOOKED:
             post.reply(vcpu)
         elif notification is not None:      # else it has been killed: see fork
-            self.engine.send(self, _RESP.pack(notification, result, 0, 0))
+            self.engine.send(self.family, _RESP.pack(notification, result, 0, 0))
 
     def go_on(self, vcpu: ProcessVcpu) -> None:
         """What it rang with is what it is to do."""
         notification, vcpu.stopped = vcpu.stopped, None
         self.engine.post.answered(vcpu)
-        self.engine.send(self, _RESP.pack(notification, 0, 0, seccomp.SECCOMP_USER_NOTIF_FLAG_CONTINUE))
+        self.engine.send(self.family, _RESP.pack(notification, 0, 0, seccomp.SECCOMP_USER_NOTIF_FLAG_CONTINUE))
 
     def cpu_ns(self) -> int:
         """Processor time of all its threads, in ns."""

@@ -16,7 +16,11 @@ __all__ = ["ProcessVcpu"]
 _REPLY = struct.Struct("<QqQQ")             # action, result, number of orders, frame
 _ORDER = struct.Struct("<7Q")
 _REGS = struct.Struct("<18Q")
+_WORD = struct.Struct("<Q")
 _GUESS = struct.Struct("<14Q")             # a call and an order
+
+#: where the guest's rip is in a ucontext
+_RIP = sigframe.UC_GREGS + 8 * Regs.NAMES.index("rip")
 
 _NR_EXIT, _NR_ARCH_PRCTL = 60, 158
 _ARCH_SET_GS, _ARCH_SET_FS = 0x1001, 0x1002
@@ -88,7 +92,7 @@ class ProcessVcpu(Vcpu):
         """regs.rip, at a tenth of its cost."""
         if self.posted:
             self.post.trap(self)
-        return struct.unpack_from("<Q", self.slots, self.context + sigframe.UC_GREGS + 8 * Regs.NAMES.index("rip"))[0]
+        return _WORD.unpack_from(self.slots, self.context + _RIP)[0]
 
     @property
     def fs_base(self) -> int:
@@ -146,10 +150,15 @@ class ProcessVcpu(Vcpu):
 
     def resume(self, result: int | None = None) -> None:
         changes = self.space.orders
+        plain = result is not None and not self.orders and not changes
         if self.posted:
-            if result is not None and not self.orders and not changes:
+            if plain:
                 return self.post.answer(self, result)
             self.post.trap(self)
+        if plain and not self.guessed and self.space.changing is not self:
+            self.reply = ACTION_RESULT, result, 0
+            _REPLY.pack_into(self.slots, self.base + SLOT_ACTION, ACTION_RESULT, result, 0, 0)
+            return self.space.answer(self)
         if len(changes) == 1 and not self.orders and self._guess(changes[0], result):
             return
         if self.orders or changes:

@@ -18,7 +18,7 @@ class FakeEngine:
         self.answered, self.kicked = [], []
         self.post = FakePost()
 
-    def send(self, space, response):
+    def send(self, family, response):
         self.answered.append(struct.unpack_from("<Q", response)[0])
 
     def kick(self, vcpu):
@@ -39,7 +39,7 @@ class FakeFacts:
 def space():
     """A space of three threads without a process; a thread's notification is its number."""
     space = ProcessSpace.__new__(ProcessSpace)
-    space.engine = FakeEngine()
+    space.engine, space.family = FakeEngine(), None
     space.slots = memoryview(bytearray(3 * SLOT_SIZE))
     space.words = space.slots.cast("Q")
     space.facts = FakeFacts()
