@@ -109,11 +109,11 @@ class _End:
             self._watch(None if self.deadline is None else self.deadline + _GRACE_S)
 
     def is_due_to(self, error) -> bool:
-        """Whether it is the watchdog's exception."""
+        """Whether it is the watchdog's exception, or what has become of one."""
         if self._watchdog is None:
             return False
         from skete.watchdog import Overdue
-        return isinstance(error, Overdue)
+        return isinstance(error, Overdue) or self._watchdog.raised and isinstance(error, Exception)
 
     def status(self) -> tuple:
         """What has become of the run that was ended."""

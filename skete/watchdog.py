@@ -31,11 +31,13 @@ class Watchdog:
     in that thread: after it, no Overdue comes any more.
 
     give_up: called in a thread of ours where that is of no use
+    raised: it has acted: whatever ends the run from now on, an Overdue that a callback has swallowed may be behind it
     """
 
     def __init__(self, give_up=None):
         self._served, self._give_up = _thread.get_ident(), give_up
         self._when, self._over, self._started = None, False, False
+        self.raised = False
         self._lock, self._changed = _thread.allocate_lock(), _thread.allocate_lock()
         self._changed.acquire()
 
@@ -75,6 +77,7 @@ class Watchdog:
                 if self._over:
                     return
                 if self._when == when:
+                    self.raised = True
                     _raise_in(self._served, Overdue)
             self._changed.acquire(timeout=_AGAIN_S)
 
