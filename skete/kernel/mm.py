@@ -1,14 +1,14 @@
-"""The memory of a process: which guest address stands on which frame, and access to it from our side.
+"""The memory of a process: which guest address stands on which frame, and the primitives that change it.
 
 The one picture kept twice is the engine's: whoever changes the vma list here tells ``space`` in the same breath.
-Every address and length a guest gave is checked here, against the vma list, before it becomes a slice of ``ram``.
-The syscalls that change mappings (memory.py) work on the primitives at the end.
+What mmap(2) and its kin check is in memory.py.
 """
 from __future__ import annotations
 
-from errno import EFAULT, ENAMETOOLONG, ENOMEM
+from errno import ENOMEM
 
 from skete.engine import PAGE
+from skete.kernel.access import NOWHERE, Access
 from skete.kernel.vma import NO_FRAME, Vma, VmaList
 
 __all__ = ["MAP_COUNT", "MMAP_TOP", "Mm", "PIECE", "STACK_GROWN", "STACK_SIZE", "STACK_TOP", "page_up"]
@@ -24,14 +24,8 @@ RESERVATION = 4 << 30
 #: mappings of a process: Linux's default (vm.max_map_count) less what an engine maps for itself
 MAP_COUNT = 65_000
 
-#: a buffer of so many bytes is worth a call of ``Engine.populate`` before it is copied from
-LARGE = 64 << 10
-
 #: what is copied in one go: the interpreter does nothing else meanwhile, not even end it
 PIECE = 16 << 20
-
-_NOWHERE = Vma(0, 0, 0, 0)
-
 
 def page_up(n: int) -> int:
     """n, rounded up to whole pages."""
@@ -47,7 +41,7 @@ def copier(ram):
     return copy
 
 
-class Mm:
+class Mm(Access):
     """One address space's memory. ``space``: the engine's; ``frames``: the machine's free list, shared by all.
 
     limit: bytes of private memory that may be accessible (ENOMEM beyond; MAP_NORESERVE is not heeded), or None for
@@ -65,7 +59,7 @@ class Mm:
         self.limit, self.physical = limit, physical
         self.charged = self.peak = 0    # bytes that count against the limit, now and at most
         self.vmas = VmaList()
-        self.last = _NOWHERE            # the vma of the last access: most accesses hit it again
+        self.last = NOWHERE
         self.brk_start = self.brk = 0   # bytes, not rounded
         self.ungrown = 0                # bytes of the main stack that Linux would not have mapped yet
         self.locks_future = False       # mlockall(2) with MCL_FUTURE
@@ -76,149 +70,9 @@ class Mm:
         self.sets_fs = [], False        # executable ranges, and whether one of them has a wrfsbase: skete.kernel.answers
         self.users = 1                  # processes that live in it: skete.kernel.mm_fork
 
-    # access: guest pointers end here
-
-    def read(self, addr: int, n: int) -> bytes:
-        """n bytes from guest memory. EFAULT"""
-        vma = self.last
-        if vma.start <= addr and addr + n <= vma.end:
-            at = addr + vma.delta
-            return self.ram[at:at + n].tobytes()
-        return b"".join(self._all(addr, n, False))
-
-    def write(self, addr: int, data) -> None:
-        """Write bytes to guest memory, all or nothing. EFAULT"""
-        vma = self.last
-        n = len(data)
-        if vma.start <= addr and addr + n <= vma.end and vma.prot & 2:
-            at = addr + vma.delta
-            self.ram[at:at + n] = data
-            return
-        done = 0
-        for view in self._all(addr, n, True):
-            view[:] = data[done:done + len(view)]
-            done += len(view)
-
-    def views(self, addr: int, n: int, writable: bool = False) -> list:
-        """The n bytes at addr as memoryviews of guest memory, as few as possible; [] for n == 0.
-
-        Stops at the first page that cannot be accessed, as Linux transfers partially. EFAULT only where the first
-        byte is bad.
-        """
-        vma = self.last
-        if not (vma.start <= addr < vma.end):
-            if n == 0:
-                return []
-            vma = self._find(addr)
-        if writable and not vma.prot & 2:
-            if n == 0:
-                return []
-            raise OSError(EFAULT, f"{addr:#x} is not writable")
-        at = addr + vma.delta
-        if addr + n <= vma.end:
-            if n >= LARGE and not writable and self.populate is not None:
-                self.populate(at, n)
-            return [self.ram[at:at + n]] if n else []
-        return self._pieces(addr, n, writable)
-
-    def _pieces(self, addr: int, n: int, writable: bool) -> list:
-        views, end, wanted = [], addr + n, 2 if writable else 7
-        while addr < end:
-            vma = self.vmas.at(addr)
-            if vma is None or not vma.prot & wanted:
-                break
-            stop = min(end, vma.end)
-            views.append(self.ram[addr + vma.delta:stop + vma.delta])
-            addr = stop
-        return views
-
-    def _all(self, addr: int, n: int, writable: bool) -> list:
-        if n == 0:
-            return []
-        if not writable or self._find(addr).prot & 2:
-            self._find(addr)
-            views = self._pieces(addr, n, writable)
-            if sum(map(len, views)) == n:
-                return views
-        raise OSError(EFAULT, f"{addr:#x}+{n:#x} is not all {'writable' if writable else 'readable'}")
-
-    def _find(self, addr: int) -> Vma:
-        """The accessible vma at addr, remembered for the next access. EFAULT"""
-        vma = self.vmas.at(addr)
-        if vma is None or not vma.prot:
-            raise OSError(EFAULT, f"nothing accessible at {addr:#x}")
-        self.last = vma
-        return vma
-
-    def cstr(self, addr: int, limit: int = PAGE) -> bytes:
-        """The NUL-terminated string at addr, without the NUL. EFAULT; ENAMETOOLONG from ``limit`` bytes on."""
-        text, left = b"", limit
-        while True:
-            vma = self.last
-            if not vma.start <= addr < vma.end:
-                vma = self._find(addr)
-            at = addr + vma.delta
-            # Names are short: look at a little first, then at all that is left.
-            n = min(left, vma.end - addr, 128 if not text else left)
-            piece = self.ram[at:at + n].tobytes()
-            end = piece.find(0)
-            if end >= 0:
-                return text + piece[:end]
-            text += piece
-            addr += n
-            left -= n
-            if not left:
-                raise OSError(ENAMETOOLONG, f"no end within {limit} bytes")
-
-    def read_u32(self, addr: int) -> int:
-        """One load where aligned. EFAULT"""
-        vma = self.last
-        if vma.start <= addr and addr + 4 <= vma.end and not addr & 3:
-            return self.ram32[addr + vma.delta >> 2]
-        if addr & 3:
-            return int.from_bytes(self.read(addr, 4), "little")
-        return self.ram32[addr + self._find(addr).delta >> 2]
-
-    def read_u64(self, addr: int) -> int:
-        """One load where aligned. EFAULT"""
-        vma = self.last
-        if vma.start <= addr and addr + 8 <= vma.end and not addr & 7:
-            return self.ram64[addr + vma.delta >> 3]
-        if addr & 7:
-            return int.from_bytes(self.read(addr, 8), "little")
-        return self.ram64[addr + self._find(addr).delta >> 3]
-
-    def write_u32(self, addr: int, value: int) -> None:
-        """One store where aligned. EFAULT"""
-        if addr & 3:
-            return self.write(addr, (value & 0xffff_ffff).to_bytes(4, "little"))
-        self.ram32[self.writable(addr) >> 2] = value & 0xffff_ffff
-
-    def write_u64(self, addr: int, value: int) -> None:
-        """One store where aligned. EFAULT"""
-        if addr & 7:
-            return self.write(addr, (value & 0xffff_ffff_ffff_ffff).to_bytes(8, "little"))
-        self.ram64[self.writable(addr) >> 3] = value & 0xffff_ffff_ffff_ffff
-
-    def writable(self, addr: int) -> int:
-        """The frame address of a writable guest address. EFAULT"""
-        vma = self.last
-        if not vma.start <= addr < vma.end:
-            vma = self._find(addr)
-        if not vma.prot & 2:
-            raise OSError(EFAULT, f"{addr:#x} is not writable")
-        return addr + vma.delta
-
-    def frame(self, addr: int) -> int:
-        """The offset in ``ram`` behind a guest address: the same for everyone who shares the page. EFAULT"""
-        vma = self.last
-        if not vma.start <= addr < vma.end:
-            vma = self._find(addr)
-        return addr + vma.delta
-
     def forget(self) -> None:
         """The vma list has changed: the last access says nothing about the next."""
-        self.last = _NOWHERE
+        self.last = NOWHERE
 
     # the primitives behind mmap and its kin: whole pages, already checked
 
@@ -245,12 +99,12 @@ class Mm:
         vma = Vma(start, start + length, prot, delta, shared, bool(prot), charge, name)
         if prot:
             self.space.map(start, length, prot, start + delta)
-        self.last = _NOWHERE
+        self.last = NOWHERE
         return self.vmas.insert(vma)
 
     def show(self, start: int, length: int, prot: int, frame: int, name: str = "") -> Vma:
         """Map frames, held for this mapping, privately at a free range."""
-        self.last = _NOWHERE
+        self.last = NOWHERE
         if prot:
             self.space.map(start, length, prot, frame)
         return self.vmas.insert(Vma(start, start + length, prot, frame - start, False, bool(prot), False, name))
@@ -260,7 +114,7 @@ class Mm:
         if self.patches is not None:
             self.patches.removed(self, start, start + length)
         cut = self.vmas.cut(start, start + length)
-        self.last = _NOWHERE
+        self.last = NOWHERE
         self.hide(cut)
         for vma in cut:
             self.release(vma)
@@ -322,7 +176,7 @@ class Mm:
             self.patches.touched(self, start, end)
         left = self.vmas.at(start - 1)
         pieces = self.vmas.cut(start, end)
-        self.last = _NOWHERE
+        self.last = NOWHERE
         try:
             for vma in pieces:
                 self._protect(vma, prot, left)
@@ -361,7 +215,7 @@ class Mm:
     def mark(self, start: int, end: int, on: int, off: int = 0) -> None:
         """Set and clear bits of ``on_fork``. Holes are fine."""
         pieces = self.vmas.cut(start, end)
-        self.last = _NOWHERE
+        self.last = NOWHERE
         for vma in pieces:
             vma.on_fork = vma.on_fork & ~off | on
         self.vmas.put(pieces)
@@ -377,7 +231,7 @@ class Mm:
             vma.delta = new - vma.start
             self.space.map(vma.start, size, vma.prot, new)
             self.vmas.insert(vma)
-        self.last = _NOWHERE
+        self.last = NOWHERE
 
     def _unshare(self, vma: Vma) -> None:
         """Give a private mapping, which is out of the list, frames of its own with the same content. ENOMEM"""
@@ -397,7 +251,7 @@ class Mm:
             if vma.shown:
                 self.space.map(vma.start, length, vma.prot, new)
             self.vmas.insert(vma)
-        self.last = _NOWHERE
+        self.last = NOWHERE
 
     def check_count(self, start: int, end: int) -> None:
         """Before [start, end) is cut out: there may be no more mappings than Linux allows. ENOMEM"""
@@ -471,4 +325,4 @@ class Mm:
             end = stop
         if end:
             self.frames.give(at, end - at)
-        self.last = _NOWHERE
+        self.last = NOWHERE

@@ -3,7 +3,7 @@ from errno import EFAULT, ENAMETOOLONG
 
 import pytest
 
-from skete.kernel.mm import LARGE
+from skete.kernel.access import LARGE
 from tests.skete.kernel.fake import DATA, DATA_SIZE
 
 END = DATA + DATA_SIZE
