@@ -1,6 +1,7 @@
 """Access to a process's memory from our side: what every guest pointer comes down to.
 
-Every address and length a guest gave is checked here, against the vma list, before it becomes a slice of ``ram``.
+Every address and length a guest gave is checked here, against the vma list, before it becomes a slice of ``ram``. What a
+page fault of the guest's would bring about, an access of ours does as well (skete.kernel.pagefault).
 """
 from __future__ import annotations
 
@@ -68,6 +69,9 @@ class Access:
         views, end, wanted = [], addr + n, 2 if writable else 7
         while addr < end:
             vma = self.vmas.at(addr)
+            if vma is None or vma.absent:
+                from skete.kernel.pagefault import resolve
+                vma = resolve(self, addr)
             if vma is None or not vma.prot & wanted:
                 break
             stop = min(end, vma.end)
@@ -88,6 +92,9 @@ class Access:
     def _find(self, addr: int) -> Vma:
         """The accessible vma at addr, remembered for the next access. EFAULT"""
         vma = self.vmas.at(addr)
+        if vma is None or vma.absent:
+            from skete.kernel.pagefault import resolve
+            vma = resolve(self, addr)
         if vma is None or not vma.prot:
             raise OSError(EFAULT, f"nothing accessible at {addr:#x}")
         self.last = vma

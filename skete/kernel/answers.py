@@ -124,9 +124,11 @@ def _gave_up(process) -> bool:
 
 def sets_fs(mm) -> bool:
     """Whether there is a wrfsbase (F3, a REX perhaps, 0F AE /2) in a program's text: threads that hand their FS base on
-    could be taken for each other. So it is said of text that is too large to be read, or has too much that looks so. What
-    cannot be written is looked through once, for one program starts many threads."""
+    could be taken for each other. So it is said of text that is too large to be read, or not here, or has too much that
+    looks so. What cannot be written is looked through once, for one program starts many threads."""
     texts = [(vma.start, vma.end, vma.delta, vma.prot & 2) for vma in mm.vmas if vma.prot & 4]
+    if any(vma.absent for vma in mm.vmas if vma.prot & 4):
+        return True
     known, answer = mm.sets_fs
     if texts != known or any(writable for _, _, _, writable in texts):
         answer = sum(end - start for start, end, _, _ in texts) > _TEXT or any(

@@ -25,14 +25,18 @@ _KEPT = 256
 
 
 def fault(task, trap) -> None:
-    """Turn a faulting instruction into its signal."""
-    code = trap.code
-    if trap.signo == SIGSEGV and code in (SEGV_MAPERR, SEGV_ACCERR):
+    """Turn a faulting instruction into its signal, if it is not just to be executed again."""
+    signo, code = trap.signo, trap.code
+    if signo == SIGSEGV and code in (SEGV_MAPERR, SEGV_ACCERR):
         # What is mapped is known here; an engine may not have shown a PROT_NONE range to its processor.
-        code = SEGV_ACCERR if task.mm.vmas.at(trap.addr) is not None else SEGV_MAPERR
+        from skete.kernel import pagefault
+        found = pagefault.happened(task, trap)
+        if found is None:
+            return
+        signo, code = found
     task.signals.fault = (trap.error, trap.trapno, trap.addr)
     task.process.fault = trap, task.vcpu.regs.rip
-    pending.force(task, SigInfo.fault(trap.signo, code, trap.addr))
+    pending.force(task, SigInfo.fault(signo, code, trap.addr))
 
 
 def deliver(task, trap, result):

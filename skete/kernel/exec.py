@@ -86,6 +86,7 @@ def _execute(task, found, environment: list):
     exits.release(task)
     _leave_memory(task)
     mm = Mm(kernel.engine, process.space, kernel.frames, kernel.config.memory, kernel.config.physical())
+    mm.rlimits = process.rlimits
     process.mm = task.mm = mm
     process.program, before = found.file.hold(), process.program
     process.program_key = None

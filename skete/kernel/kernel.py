@@ -74,6 +74,7 @@ class Kernel:
         self.net = None             # skete.kernel.net.net.Net, once there is a socket
         self.store = None           # skete.kernel.files.ram: the files whose content is memory, once there are some
         self.fifos = {}             # skete.kernel.files.fifo: who waits for the other side of one
+        self.mapped_files = None    # (device, inode) of files that have been mapped: skete.kernel.filemap
         self.segments = {}          # skete.kernel.sysv_shm: {id: Segment}
         self.semaphores = self.messages = None      # skete.kernel.sysv.Registry of each, once there are some
         self.mqueues = None         # skete.kernel.mqueue.Mqueues, once there is a queue
@@ -159,7 +160,7 @@ class Kernel:
                       base=interp.bias if interp is not None else 0, gate=facts.gate if facts is not None else 0,
                       top=STACK_TOP, size=limit)
         size = max(size, page_up(len(start.data)) + PAGE)
-        mm.add(STACK_TOP - size, size, 7 if image.exec_stack else 3, name="[stack]")
+        mm.add(STACK_TOP - size, size, 7 if image.exec_stack else 3, name="[stack]", grows_down=True)
         mm.ungrown = max(0, size - page_up(len(start.data)) - STACK_GROWN)
         mm.write(start.sp, start.data)
         process.auxv, process.bias, process.envp_at = start.auxv, image.bias, start.sp + 8 * (len(process.argv) + 2)
@@ -185,6 +186,8 @@ class Kernel:
             for files in held_files(process):
                 files.close_all()
             let_go(process)
+            for vma in process.mm.vmas:
+                vma.source = None
             if process.program is not None and process is not self.first:
                 process.program.drop()
         if self.first is not None and self.first.program is not None:

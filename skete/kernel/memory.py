@@ -7,7 +7,7 @@ from skete.abi.mman import (MAP_32BIT, MAP_ANONYMOUS, MAP_FIXED, MAP_FIXED_NOREP
                             MAP_LOCKED, MAP_NORESERVE, MAP_PRIVATE, MAP_SHARED, MAP_SHARED_VALIDATE, MAP_SYNC, MAP_TYPE,
                             PROT_EXEC, PROT_GROWSDOWN, PROT_GROWSUP, PROT_READ, PROT_SEM, PROT_WRITE)
 from skete.engine import PAGE
-from skete.kernel.mm import MAP_COUNT, PIECE, page_up
+from skete.kernel.mm import MAP_COUNT, page_up
 from skete.kernel.row import ADDR, FD, SIZE, U64, Row
 from skete.kernel.vma import LOCKED
 
@@ -42,9 +42,11 @@ def mmap(task, addr: int, length: int, prot: int, flags: int, fd: int, offset: i
     start = _choose(mm, addr, size, flags)
     kind = flags & MAP_TYPE
     if file is not None:
-        name = _check_file(file, kind, prot, flags)
+        st = _check_file(file, kind, prot, flags)
     elif kind not in (MAP_SHARED, MAP_PRIVATE):
         raise OSError(EINVAL, f"flags {flags:#x}: neither shared nor private")
+    elif kind == MAP_SHARED and flags & MAP_GROWSDOWN:
+        raise OSError(EINVAL, "what is shared does not grow down")
     prot &= _PROT
     lock = flags & MAP_LOCKED or mm.locks_future
     if lock or task.process.bounded:
@@ -61,17 +63,13 @@ def mmap(task, addr: int, length: int, prot: int, flags: int, fd: int, offset: i
         mm.remove(start, size)
     if backing is not None:
         from skete.kernel.shared import attach
-        attach(mm, start, size, prot, name, backing, offset, not file.writable)
-    elif file is None:
-        mm.add(start, size, prot, kind == MAP_SHARED, charge=charge)
+        attach(mm, start, size, prot, file.path.decode("utf-8", "surrogateescape"), backing, offset, not file.writable)
+    elif file is not None:
+        from skete.kernel import filemap
+        filemap.copy(task, start, size, prot, file, st, offset)
     else:
-        # Filled through our own view of the frames before the guest can look: its protection may forbid writing.
-        vma = mm.add(start, size, prot, name=name, copy=True)
-        try:
-            _fill(file, mm.ram[start + vma.delta:start + vma.delta + size], offset)
-        except OSError:
-            mm.remove(start, size)
-            raise
+        down = bool(flags & MAP_GROWSDOWN)
+        mm.add(start, size, prot, kind == MAP_SHARED, charge=charge, grows=down, grows_down=down)
     if lock:
         mm.mark(start, start + size, LOCKED)
     return start
@@ -92,13 +90,13 @@ def _choose(mm, addr: int, size: int, flags: int) -> int:
             raise OSError(ENOMEM, f"{addr:#x}+{size:#x} is the engine's")
         return addr
     hint = max(addr & -PAGE, mm.low) if addr >= PAGE else 0
-    if hint and hint <= mm.high - size and mm.is_free(hint, hint + size):
+    if hint and hint <= mm.high - size and mm.is_free(hint, hint + size, True):
         return hint
     return mm.place(size, _32BIT_TOP if flags & MAP_32BIT else 0)
 
 
-def _check_file(file, kind: int, prot: int, flags: int) -> str:
-    """Check that a file can be mapped like this; the name that the mapping gets. EBADF EACCES ENODEV EINVAL"""
+def _check_file(file, kind: int, prot: int, flags: int):
+    """Check that a file can be mapped like this; its stat. EBADF EACCES ENODEV EINVAL"""
     if kind == MAP_SHARED_VALIDATE:
         if flags & ~_LEGACY:
             raise OSError(EOPNOTSUPP, f"flags {flags:#x}")
@@ -109,21 +107,12 @@ def _check_file(file, kind: int, prot: int, flags: int) -> str:
         raise OSError(EBADF, "open with O_PATH")
     if kind == MAP_SHARED and prot & PROT_WRITE and not (file.writable and file.readable) or not file.readable:
         raise OSError(EACCES, "not open for that")
-    if file.stat().st_mode & 0o17_0000 != 0o10_0000:
+    st = file.stat()
+    if st.st_mode & 0o17_0000 != 0o10_0000:
         raise OSError(ENODEV, "no regular file")
     if flags & MAP_GROWSDOWN:
         raise OSError(EINVAL, "a file does not grow down")
-    return file.path.decode("utf-8", "surrogateescape")
-
-
-def _fill(file, view, offset: int) -> None:
-    """Copy a file's bytes from ``offset`` on; past its end the frames stay zero."""
-    done = 0
-    while done < len(view):
-        n = file.pread([view[done:done + PIECE]], offset + done)
-        if not n:
-            break
-        done += n
+    return st
 
 
 def munmap(task, addr: int, length: int) -> int:
@@ -147,9 +136,11 @@ def mprotect(task, addr: int, length: int, prot: int) -> int:
     mm, size = task.mm, page_up(length)
     if addr + size > 1 << 64:
         raise OSError(ENOMEM, "wraps around")
-    if prot & ~(_PROT | PROT_SEM) or grows:
-        # No mapping here is marked as growing: Linux answers EINVAL for such a vma too.
+    if prot & ~(_PROT | PROT_SEM):
         raise OSError(EINVAL, f"protection {prot | grows:#x}")
+    if grows:
+        end, addr = addr + size, _grown(mm, addr, addr + size, grows)
+        size = end - addr
     vmas = mm.vmas
     if prot & PROT_WRITE and any(vma.sealed for vma in vmas.within(addr, addr + size)):
         raise OSError(EACCES, "a shared mapping of a file that is not open for writing")
@@ -169,6 +160,16 @@ def mprotect(task, addr: int, length: int, prot: int) -> int:
         before_protect(task, addr, addr + size)
     mm.protect(addr, size, prot & _PROT)
     return 0
+
+
+def _grown(mm, start: int, end: int, grows: int) -> int:
+    """Where PROT_GROWSDOWN begins: with the mapping that is there. ENOMEM; EINVAL where that does not grow"""
+    found = mm.vmas.within(start, end)
+    if not found or grows == PROT_GROWSUP and found[0].start > start:
+        raise OSError(ENOMEM, f"nothing at {start:#x}")
+    if grows == PROT_GROWSUP or not found[0].grows_down:
+        raise OSError(EINVAL, "it does not grow this way")
+    return mm.vmas.mapping(found[0])[0]
 
 
 def brk(task, addr: int) -> int:
@@ -191,10 +192,9 @@ def brk(task, addr: int) -> int:
 
 ROWS = (
     Row(9, mmap, (ADDR, SIZE, U64, U64, FD, U64),
-        "of files, a private mapping is a copy made at once, which counts as memory used; past a file's end there are zeros where Linux has SIGBUS; "
-        "a shared one does not see what other programs of the host write meanwhile; MAP_GROWSDOWN does not grow; "
-        "MAP_HUGETLB: ENOMEM"),
-    Row(10, mprotect, (ADDR, SIZE, U64), "PROT_GROWSDOWN and PROT_GROWSUP: EINVAL"),
+        "of files, a private mapping is a copy, read by pieces of 2 MiB as they are touched, and counts as memory used; "
+        "a shared one does not see what other programs of the host write meanwhile; MAP_HUGETLB: ENOMEM"),
+    Row(10, mprotect, (ADDR, SIZE, U64)),
     Row(11, munmap, (ADDR, SIZE)),
     Row(12, brk, (ADDR,)),
 )

@@ -1,7 +1,7 @@
 """The memory of a process: which guest address stands on which frame, and the primitives that change it.
 
 The one picture kept twice is the engine's: whoever changes the vma list here tells ``space`` in the same breath.
-What mmap(2) and its kin check is in memory.py.
+What a page fault changes is in pagefault.py, what mmap(2) and its kin check in memory.py.
 """
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ MAP_COUNT = 65_000
 
 #: what is copied in one go: the interpreter does nothing else meanwhile, not even end it
 PIECE = 16 << 20
+
 
 def page_up(n: int) -> int:
     """n, rounded up to whole pages."""
@@ -64,6 +65,8 @@ class Mm(Access):
         self.ungrown = 0                # bytes of the main stack that Linux would not have mapped yet
         self.locks_future = False       # mlockall(2) with MCL_FUTURE
         self.mmap_top = MMAP_TOP
+        self.rlimits = None             # of its process, where they are not the first ones: skete.kernel.rlimits
+        self.brought = 0                # how often a page fault has made pages accessible
         self.futexes = {}               # private ones: address -> queue (skete.kernel.futex)
         self.patches = None             # skete.kernel.rewrite.Patches, once a site has been looked at
         self.aio = None                 # {address: skete.kernel.aio.Context}, once there is one
@@ -77,28 +80,34 @@ class Mm(Access):
     # the primitives behind mmap and its kin: whole pages, already checked
 
     def add(self, start: int, length: int, prot: int, shared: bool = False, name: str = "", charge: bool = True,
-            top: bool = True, grows: bool = False, copy: bool = False) -> Vma:
-        """Map fresh zeroed frames at a free range, next to its neighbour's if possible: with ``top``, the neighbour
-        above, else the one below. copy: of a file, which uses memory even where it cannot be written. ENOMEM"""
-        charge = copy or charge and (shared or self.counts(prot))
-        if charge:
+            top: bool = True, grows: bool = False, grows_down: bool = False) -> Vma:
+        """Map fresh zeroed frames at a free range: see ``put``. ENOMEM"""
+        charge = charge and (shared or self.counts(prot))
+        return self.put(Vma(start, start + length, prot, NO_FRAME, shared, bool(prot), charge, name,
+                            grows_down=grows_down), top, grows)
+
+    def put(self, vma: Vma, top: bool = True, grows: bool = False, near: int = -1) -> Vma:
+        """Map a vma where nothing is; one that has no frames gets fresh zeroed ones. They follow on those of its neighbour
+        if possible: with ``top``, the one above, else the one below, or what ``near`` says; else they have room to go on,
+        if it ``grows``. ENOMEM"""
+        start, end = vma.start, vma.end
+        length = end - start
+        if vma.charged:
             self.charge(length)
-        delta = NO_FRAME
-        if prot or length < RESERVATION:
-            end = start + length
-            neighbour = self.vmas.at(end if top else start - 1)
-            near = -1
-            if neighbour is not None and neighbour.delta is not NO_FRAME:
-                near = (end if top else start) + neighbour.delta
+        if vma.delta is NO_FRAME and (vma.prot or length < RESERVATION):
+            if near < 0:
+                neighbour = self.vmas.at(end if top else start - 1)
+                if neighbour is not None and neighbour.delta is not NO_FRAME \
+                        and neighbour.grows_down == vma.grows_down:
+                    near = (end if top else start) + neighbour.delta
             try:
-                delta = self.frames.take(length, top, near, grows) - start
+                vma.delta = self.frames.take(length, top, near, grows) - start
             except OSError:
-                if charge:
+                if vma.charged:
                     self.charged -= length
                 raise
-        vma = Vma(start, start + length, prot, delta, shared, bool(prot), charge, name)
-        if prot:
-            self.space.map(start, length, prot, start + delta)
+        if vma.shown:
+            self.space.map(start, length, vma.prot, start + vma.delta)
         self.last = NOWHERE
         return self.vmas.insert(vma)
 
@@ -164,53 +173,111 @@ class Mm(Access):
             self.peak = self.charged
 
     def protect(self, start: int, length: int, prot: int) -> None:
-        """Change the protection of mapped pages; there must be no hole. ENOMEM"""
-        end = start + length
+        """Change the protection of mapped pages; there must be no hole. ENOMEM, and then nothing has changed"""
+        end, counts = start + length, self.counts(prot)
         more = 0
-        if self.counts(prot):
+        if counts:
             more = sum(min(v.end, end) - max(v.start, start)
                        for v in self.vmas.within(start, end) if self._newly_charged(v))
             if more:
                 self.charge(more)
-        if self.patches is not None:
-            self.patches.touched(self, start, end)
-        left = self.vmas.at(start - 1)
+        try:
+            if self.patches is not None:
+                self.patches.touched(self, start, end)
+            frames = self._frames_for(start, end, prot) if prot else {}
+        except OSError:
+            self.charged -= more
+            raise
         pieces = self.vmas.cut(start, end)
         self.last = NOWHERE
-        try:
-            for vma in pieces:
-                self._protect(vma, prot, left)
-                left = vma
-        finally:
-            self.vmas.put(pieces)
+        for vma in pieces:
+            size = vma.end - vma.start
+            if counts and self._newly_charged(vma):
+                vma.charged = True
+            new = frames.get(vma.start)
+            if new is not None:
+                if vma.delta is not NO_FRAME:       # others stand on the old ones
+                    old = vma.start + vma.delta
+                    if not vma.absent:
+                        self.copy(old, new, size)
+                    self.frames.give(old, size)
+                vma.delta, vma.shown = new - vma.start, False
+            if prot and not vma.shown and not vma.absent:
+                self.space.map(vma.start, size, prot, vma.start + vma.delta)
+                vma.shown = True
+            elif vma.shown and prot != vma.prot:
+                self.space.protect(vma.start, size, prot)
+            vma.prot = prot
+        self.vmas.put(pieces)
 
-    def _protect(self, vma: Vma, prot: int, left: Vma | None) -> None:
-        """The same for a vma that has been taken out of the list. left: what stands before it"""
-        size = vma.end - vma.start
-        if self.counts(prot) and self._newly_charged(vma):
-            vma.charged = True
-        if prot & 2 and not vma.shared and vma.delta is not NO_FRAME \
-                and self.frames.held_twice(vma.start + vma.delta, size):
-            self._unshare(vma)
-        if prot and not vma.shown:
-            if vma.delta is NO_FRAME:
-                near = vma.start + left.delta if left and left.delta is not NO_FRAME else -1
-                vma.delta = self.frames.take(size, False, near) - vma.start
-            self.space.map(vma.start, size, prot, vma.start + vma.delta)
-            vma.shown = True
-        elif vma.shown and prot != vma.prot:
-            self.space.protect(vma.start, size, prot)
-        vma.prot = prot
+    def _frames_for(self, start: int, end: int, prot: int) -> dict:
+        """{start of a piece: frames}, for those of [start, end) that need new ones to have this protection. ENOMEM"""
+        found, before = {}, (0, 0)
+        try:
+            for vma in self.vmas.within(start, end):
+                first, last = max(vma.start, start), min(vma.end, end)
+                if vma.delta is NO_FRAME:
+                    if vma.absent:
+                        continue
+                    left = self.vmas.at(first - 1)
+                    near = before[1] if before[0] == first else \
+                        first + left.delta if left and left.delta is not NO_FRAME else -1
+                    new = self.frames.take(last - first, False, near)
+                    before = last, new + last - first
+                elif prot & 2 and not vma.shared and self.frames.held_twice(first + vma.delta, last - first):
+                    new = self.frames.take(last - first)
+                else:
+                    continue
+                found[first] = new
+        except OSError:
+            for first, new in found.items():
+                self.frames.give(new, min(self.vmas.at(first).end, end) - first)
+            raise
+        return found
 
     def empty(self, start: int, end: int) -> None:
-        """Drop the content of private anonymous pages: they read as zero again. Holes are fine."""
-        for vma in self.vmas.within(start, end):
-            if vma.delta is not NO_FRAME and not vma.shared and vma.name[:1] in ("", "["):
-                first, last = max(vma.start, start), min(vma.end, end)
-                if self.frames.held_twice(first + vma.delta, last - first):
-                    self._replace(first, last)
+        """Drop the content of private pages: anonymous ones read as zero again, those of a file as the file. Holes are
+        fine. ENOMEM, and then nothing has changed"""
+        pieces = []
+        try:
+            for vma in self.vmas.within(start, end):
+                if vma.delta is NO_FRAME or vma.shared or vma.source is None and vma.name[:1] not in ("", "["):
+                    continue
+                first, last, new = max(vma.start, start), min(vma.end, end), -1
+                if vma.source is None and self.frames.held_twice(first + vma.delta, last - first):
+                    new = self.frames.take(last - first)
+                pieces.append((vma, first, last, new))
+        except OSError:
+            for _, first, last, new in pieces:
+                if new >= 0:
+                    self.frames.give(new, last - first)
+            raise
+        for vma, first, last, new in pieces:
+            if vma.source is not None:
+                self.lose(first, last)
+            elif new >= 0:
+                self._replace(new, first, last)
+            else:
+                self.frames.discard(first + vma.delta, last - first)
+
+    def lose(self, start: int, end: int) -> None:
+        """The pages of a file there are not here any more: whoever touches them asks for them again."""
+        if self.patches is not None:
+            self.patches.removed(self, start, end)
+        pieces = self.vmas.cut(start, end)
+        self.last = NOWHERE
+        self.hide(pieces)
+        for vma in pieces:
+            length = vma.end - vma.start
+            if not vma.shared and not vma.absent and vma.delta is not NO_FRAME:
+                frame = vma.start + vma.delta
+                if self.frames.held_twice(frame, length):
+                    self.frames.give(frame, length)
+                    vma.delta = NO_FRAME
                 else:
-                    self.frames.discard(first + vma.delta, last - first)
+                    self.frames.discard(frame, length)
+            vma.absent, vma.shown = True, False
+        self.vmas.put(pieces)
 
     def mark(self, start: int, end: int, on: int, off: int = 0) -> None:
         """Set and clear bits of ``on_fork``. Holes are fine."""
@@ -233,23 +300,14 @@ class Mm(Access):
             self.vmas.insert(vma)
         self.last = NOWHERE
 
-    def _unshare(self, vma: Vma) -> None:
-        """Give a private mapping, which is out of the list, frames of its own with the same content. ENOMEM"""
-        length, old = vma.end - vma.start, vma.start + vma.delta
-        new = self.frames.take(length)
-        self.copy(old, new, length)
-        self.frames.give(old, length)
-        vma.delta, vma.shown = new - vma.start, False
-
-    def _replace(self, start: int, end: int) -> None:
-        """Give private pages, which somebody else holds too, fresh frames in place of the old ones. ENOMEM"""
+    def _replace(self, new: int, start: int, end: int) -> None:
+        """Give private pages, which somebody else holds too, these frames in place of the old ones."""
         for vma in self.vmas.cut(start, end):
             length = vma.end - vma.start
-            new = self.frames.take(length)
             self.frames.give(vma.start + vma.delta, length)
-            vma.delta = new - vma.start
+            vma.delta = new - start
             if vma.shown:
-                self.space.map(vma.start, length, vma.prot, new)
+                self.space.map(vma.start, length, vma.prot, vma.start + vma.delta)
             self.vmas.insert(vma)
         self.last = NOWHERE
 
@@ -260,9 +318,11 @@ class Mm(Access):
             if first is not None and first.start < start or last is not None and last.end > end:
                 raise OSError(ENOMEM, f"{MAP_COUNT} mappings")
 
-    def is_free(self, start: int, end: int) -> bool:
-        """Whether nothing is mapped in [start, end) and the engine does not keep any of it."""
-        return not self.vmas.within(start, end) and not self.is_reserved(start, end)
+    def is_free(self, start: int, end: int, clear: bool = False) -> bool:
+        """Whether nothing is mapped in [start, end) and the engine does not keep any of it. clear: nor does something
+        grow down to it."""
+        return not self.vmas.within(start, end) and not self.is_reserved(start, end) \
+            and (not clear or self.vmas.clear_of(end))
 
     def is_reserved(self, start: int, end: int) -> bool:
         """Whether the engine keeps any of [start, end) for itself, or it is outside what programs may use."""
@@ -288,17 +348,19 @@ class Mm(Access):
         if new < old:
             self.remove(new, old - new)
         elif new > old:
-            if not self.is_free(old, new + PAGE):
+            if not self.is_free(old, new + PAGE, True):
                 raise OSError(ENOMEM, "a mapping is in the way")
             self.add(old, new - old, 3, name="[heap]", top=False, grows=True)
         self.brk = addr
         return addr
 
     def close(self) -> None:
-        """The process has ended: hold no view of guest memory any more, so that it can go."""
+        """The process has ended: hold no view of guest memory any more, so that it can go, and no file."""
         for vma in self.vmas:
             if vma.backing is not None and vma.delta is not NO_FRAME:
                 vma.backing.unmapped(vma.start + vma.delta, vma.end - vma.start)
+            vma.source = None
+        self.last = NOWHERE
         self.ram32.release()
         self.ram64.release()
 

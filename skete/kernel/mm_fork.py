@@ -38,13 +38,16 @@ def fork(mm: Mm, engine) -> tuple:
                     mine.delta = mm.frames.take(length) - vma.start
                     inherited = False
                 elif vma.prot & 2 and not vma.shared:
-                    mine.delta = mm.frames.take(length, grows=vma.name == "[heap]") - vma.start
+                    mine.delta = mm.frames.take(length, grows=vma.grows_down or vma.name == "[heap]") - vma.start
                     inherited = False
                     to = vma.start + mine.delta
-                    if copies and (copies[-1][0] + copies[-1][2], copies[-1][1] + copies[-1][2]) == (frame, to):
+                    if vma.absent:
+                        length = 0
+                    elif copies and (copies[-1][0] + copies[-1][2], copies[-1][1] + copies[-1][2]) == (frame, to):
                         frame, to, before = copies.pop()
                         length += before
-                    copies.append((frame, to, length))
+                    if length:
+                        copies.append((frame, to, length))
                 else:
                     mm.frames.hold(frame, length)
             child.vmas.starts.append(mine.start)

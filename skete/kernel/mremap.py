@@ -42,7 +42,7 @@ def mremap(task, old: int, old_length: int, new_length: int, flags: int, new: in
     _check_limits(task, last, new_length - old_length)
     end, more = old + old_length, new_length - old_length
     if last.end == end and end + more <= mm.high and mm.is_free(end, end + more):
-        _extend(mm, last, end, more)
+        _extend(mm, last, end, end, more)
         return old
     if not flags & MREMAP_MAYMOVE:
         raise OSError(ENOMEM, "no room to grow in place")
@@ -62,11 +62,7 @@ def _check_alike(mm, old: int, length: int) -> Vma:
     Ours may be several where their frames are not neighbours.
     """
     vmas = mm.vmas.within(old, old + length)
-    first = vmas[0]
-    if not mm.vmas.covers(old, old + length) or any(
-            (v.prot, v.shared, v.charged, v.name, v.backing)
-            != (first.prot, first.shared, first.charged, first.name, first.backing)
-            for v in vmas):
+    if not mm.vmas.covers(old, old + length) or any(not vma.alike(vmas[0]) for vma in vmas):
         raise OSError(EFAULT, "the range spans more than one mapping")
     return vmas[-1]
 
@@ -80,7 +76,7 @@ def _move_to(task, old: int, old_length: int, new_length: int, new: int, flags: 
     if not flags & MREMAP_FIXED:
         # With MREMAP_DONTUNMAP alone the address is a hint.
         hint = max(new, mm.low) if new else 0
-        new = hint if hint and mm.is_free(hint, hint + new_length) else mm.place(new_length)
+        new = hint if hint and mm.is_free(hint, hint + new_length, True) else mm.place(new_length)
     if mm.is_reserved(new, new + new_length):
         raise OSError(ENOMEM, f"{new:#x}+{new_length:#x} is the engine's or below mmap_min_addr")
     if not old_length:
@@ -126,7 +122,7 @@ def _copy_out(mm, old: int, new: int, length: int) -> int:
     """MREMAP_DONTUNMAP: what is private moves and leaves fresh pages behind; what is shared is seen at both. ENOMEM"""
     vmas = mm.vmas.within(old, old + length)
     first = vmas[0]
-    if any(v.delta is NO_FRAME for v in vmas):
+    if any(v.delta is NO_FRAME and not v.absent for v in vmas):
         raise OSError(ENOMEM, "a reservation is not kept twice")
     if not first.shared and first.charged:
         mm.charge(length)       # before anything changes
@@ -136,48 +132,46 @@ def _copy_out(mm, old: int, new: int, length: int) -> int:
         from skete.kernel.shared import again
         again(mm, old, new, length)
         return new
-    prot, name, charged, on_fork = first.prot, first.name, first.charged, first.on_fork
+    left = first.piece(old, old + length)
+    left.absent = left.source is not None
+    left.delta, left.shown = mm.frames.take(length) - old, bool(left.prot) and not left.absent
     _move(mm, old, length, new, length)
-    mm.add(old, length, prot, name=name, charge=charged)
-    if on_fork:
-        mm.mark(old, old + length, on_fork)
+    mm.put(left)
     return new
 
 
-def _extend(mm, last: Vma, end: int, more: int) -> None:
-    """Add pages after a mapping, like it; it may grow again."""
+def _extend(mm, last: Vma, end: int, at: int, more: int) -> None:
+    """Map at ``at`` what would follow on a mapping that ends at ``end``: pages like it, which may go on growing. ENOMEM"""
     if last.backing is not None:
         from skete.kernel.shared import grow
-        return grow(mm, last, more)
-    mm.add(end, more, last.prot, last.shared, last.name, charge=last.charged, top=False, grows=True)
-    if last.on_fork:
-        mm.mark(end, end + more, last.on_fork)
+        return grow(mm, last, end, at, more)
+    added = last.piece(at, at + more)
+    added.delta, added.absent, added.shift = NO_FRAME, last.source is not None, last.shift + end - at
+    added.shown = bool(last.prot) and not added.absent
+    mm.put(added, False, True, -1 if last.delta is NO_FRAME else end + last.delta)
 
 
 def _move(mm, old: int, old_length: int, new: int, new_length: int) -> int:
-    """Put the frames of [old, old + old_length) behind ``new``, and fresh ones behind what it is longer."""
-    more = new_length - old_length
-    if more and mm.vmas.at(old).charged:
-        # Before anything moves: a refusal must leave everything as it was.
-        mm.charge(more)
-        mm.charged -= more
+    """Put the frames of [old, old + old_length) behind ``new``, and fresh ones behind what it is longer. ENOMEM, and then
+    nothing has moved"""
+    if new_length > old_length:
+        end = old + old_length
+        _extend(mm, mm.vmas.at(end - 1), end, new + old_length, new_length - old_length)
     pieces = mm.vmas.cut(old, old + old_length)
     mm.forget()
     mm.hide(pieces)
     shift = new - old
     for piece in pieces:
-        delta = piece.delta if piece.delta is NO_FRAME else piece.delta - shift
         moved = piece.piece(piece.start + shift, piece.end + shift)
-        moved.delta = delta
+        moved.shift -= shift
+        if piece.delta is not NO_FRAME:
+            moved.delta -= shift
         if moved.shown:
-            mm.space.map(moved.start, moved.end - moved.start, moved.prot, moved.start + delta)
-        last = mm.vmas.insert(moved)
-    if more:
-        _extend(mm, last, new + old_length, more)
+            mm.space.map(moved.start, moved.end - moved.start, moved.prot, moved.start + moved.delta)
+        mm.vmas.insert(moved)
     return new
 
 
 ROWS = (
-    Row(25, mremap, (ADDR, SIZE, SIZE, U64, ADDR),
-        "MREMAP_DONTUNMAP of a private mapping of a file leaves zeros behind"),
+    Row(25, mremap, (ADDR, SIZE, SIZE, U64, ADDR)),
 )

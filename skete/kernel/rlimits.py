@@ -45,6 +45,8 @@ def limits(process) -> list:
         if files is not None:
             limits[RLIMIT_NOFILE] = [files.limit, files.ceiling]
         process.rlimits = limits
+        if process.mm.users == 1:
+            process.mm.rlimits = limits
     return process.rlimits
 
 
@@ -54,6 +56,8 @@ def inherit(child, parent) -> None:
         return
     child.rlimits = [list(limit) for limit in parent.rlimits]
     child.bounded = parent.bounded
+    if child.mm is not parent.mm:
+        child.mm.rlimits = child.rlimits
     if min(child.rlimits[RLIMIT_CPU]) != RLIM_INFINITY:
         child.timers["cpu"] = CpuLimit(child)
 
@@ -183,6 +187,7 @@ def stack_size(process) -> tuple:
 
 ROWS = (
     Row(97, getrlimit, (U32, ADDR)),
-    Row(160, setrlimit, (U32, ADDR), "no core file is ever written; RLIMIT_STACK acts at the next execve, up to 64 MiB"),
+    Row(160, setrlimit, (U32, ADDR), "no core file is ever written; RLIMIT_STACK says what a program begins with, up to 64 MiB, "
+        "and how far it grows"),
     Row(302, prlimit64, (I32, U32, ADDR, ADDR), "as setrlimit"),
 )

@@ -1,13 +1,14 @@
 """Mappings that are shared because they stand on the frames of a file, or of a SysV segment.
 
 A *backing* says which frames: ``map(offset, length)`` -> [(frame, length), ...], ``offset_of(frame)``,
-``sync(frame, length)`` for msync(2), ``unmapped(frame, length)``. The vma remembers it; each mapping holds its frames.
+``sync(frame, length)`` for msync(2), ``unmapped(frame, length)``, ``size_now()`` and, for pages of it that are about to be
+shown, ``bring(offset, view)``. The vma remembers it; each mapping holds its frames. What is past its end is absent.
 """
 from __future__ import annotations
 
 from errno import ENOMEM
 
-from skete.kernel.mm import MAP_COUNT
+from skete.kernel.mm import MAP_COUNT, page_up
 from skete.kernel.vma import Vma
 
 __all__ = ["again", "attach", "grow"]
@@ -17,21 +18,27 @@ def attach(mm, start: int, length: int, prot: int, name: str, backing, offset: i
     """Map a part of what a backing has at a free range. ENOMEM"""
     at = start
     pieces = backing.map(offset, length)
-    if len(mm.vmas) + len(pieces) > MAP_COUNT:
+    if len(mm.vmas) + len(pieces) >= MAP_COUNT:
         raise OSError(ENOMEM, f"{MAP_COUNT} mappings")
+    end = start + max(0, page_up(backing.size) - offset)
     for frame, size in pieces:
         mm.frames.hold(frame, size)
-        if prot:
-            mm.space.map(at, size, prot, frame)
-        mm.vmas.insert(Vma(at, at + size, prot, frame - at, True, bool(prot), False, name, backing, sealed))
+        for first, last in ((at, min(at + size, max(at, end))), (max(at, min(end, at + size)), at + size)):
+            if first == last:
+                continue
+            absent = first >= end
+            shown = bool(prot) and not absent
+            if shown:
+                mm.space.map(first, last - first, prot, frame + first - at)
+            mm.vmas.insert(Vma(first, last, prot, frame - at, True, shown, False, name, backing, sealed, absent=absent))
         at += size
     mm.forget()
 
 
-def grow(mm, last: Vma, length: int) -> None:
-    """Map what follows in the file after a mapping of it. ENOMEM"""
-    offset = last.backing.offset_of(last.end + last.delta - 1) + 1
-    attach(mm, last.end, length, last.prot, last.name, last.backing, offset, last.sealed)
+def grow(mm, last: Vma, end: int, at: int, length: int) -> None:
+    """Map at ``at`` what in the file follows on the end of a mapping of it. ENOMEM"""
+    offset = last.backing.offset_of(end + last.delta - 1) + 1
+    attach(mm, at, length, last.prot, last.name, last.backing, offset, last.sealed)
 
 
 def again(mm, old: int, new: int, length: int) -> None:
@@ -40,8 +47,8 @@ def again(mm, old: int, new: int, length: int) -> None:
         first, end = max(vma.start, old), min(vma.end, old + length)
         frame, at = first + vma.delta, new + first - old
         mm.frames.hold(frame, end - first)
-        if vma.prot:
+        if vma.shown:
             mm.space.map(at, end - first, vma.prot, frame)
-        mm.vmas.insert(Vma(at, at + end - first, vma.prot, frame - at, True, bool(vma.prot), False, vma.name,
-                           vma.backing, vma.sealed))
+        mm.vmas.insert(Vma(at, at + end - first, vma.prot, frame - at, True, vma.shown, False, vma.name,
+                           vma.backing, vma.sealed, absent=vma.absent))
     mm.forget()

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 from errno import EAGAIN, ENOMEM, EPERM
 
-from skete.abi.mman import MAP_FIXED, MAP_LOCKED, MAP_SHARED, MAP_TYPE, PROT_WRITE
-from skete.abi.resource import RLIMIT_AS, RLIMIT_DATA, RLIMIT_MEMLOCK
+from skete.abi.mman import MAP_FIXED, MAP_GROWSDOWN, MAP_LOCKED, MAP_SHARED, MAP_TYPE, PROT_WRITE
+from skete.abi.resource import RLIMIT_AS, RLIMIT_DATA, RLIMIT_MEMLOCK, RLIMIT_STACK
+from skete.kernel.mm import STACK_SIZE
 from skete.kernel.rlimits import limits
 from skete.kernel.vma import LOCKED
 
 __all__ = ["after_exec", "before_break", "before_growing", "before_mmap", "before_protect", "before_shared", "check_lock", "data",
-           "locked", "may_lock", "overlap", "stack", "total"]
+           "locked", "may_grow", "may_lock", "overlap", "stack", "total"]
 
 _STACK = "[stack]"
 
@@ -27,18 +28,18 @@ def total(mm) -> int:
 
 
 def is_data(prot: int, shared: bool) -> bool:
-    """Whether it counts as data: private memory that can be written. (The stack does not.)"""
+    """Whether it counts as data: private memory that can be written. (What grows down does not.)"""
     return bool(prot & PROT_WRITE) and not shared
 
 
 def data(mm) -> int:
     """Linux's data_vm."""
-    return sum(vma.end - vma.start for vma in mm.vmas if is_data(vma.prot, vma.shared) and vma.name != _STACK)
+    return sum(vma.end - vma.start for vma in mm.vmas if is_data(vma.prot, vma.shared) and not vma.grows_down)
 
 
 def stack(mm) -> int:
-    """What there is of the main stack."""
-    return max(0, sum(vma.end - vma.start for vma in mm.vmas if vma.name == _STACK) - mm.ungrown)
+    """What there is of the main stack, and all else that grows down."""
+    return max(0, sum(vma.end - vma.start for vma in mm.vmas if vma.grows_down) - mm.ungrown)
 
 
 def locked(mm) -> int:
@@ -74,7 +75,7 @@ def before_mmap(task, start: int, length: int, prot: int, flags: int) -> None:
     if flags & MAP_LOCKED or mm.locks_future:
         check_lock(process, mm, length)
     if process.bounded:
-        as_data = is_data(prot, flags & MAP_TYPE != 2)
+        as_data = is_data(prot, flags & MAP_TYPE != 2) and not flags & MAP_GROWSDOWN
         if flags & MAP_FIXED:
             length -= overlap(mm.vmas, start, start + length)
         _check(process, mm, length, as_data)
@@ -97,13 +98,23 @@ def before_growing(task, vma, more: int) -> None:
     if vma.on_fork & LOCKED:
         check_lock(process, mm, more)
     if process.bounded:
-        _check(process, mm, more, is_data(vma.prot, vma.shared))
+        _check(process, mm, more, is_data(vma.prot, vma.shared) and not vma.grows_down)
+
+
+def may_grow(mm, vma, start: int) -> bool:
+    """Whether a mapping may grow down to ``start``: the limits that its memory's process has, mm/mmap.c (acct_stack_growth)."""
+    bottom, top = mm.vmas.mapping(vma)
+    if mm.rlimits is None:
+        return top - start <= STACK_SIZE
+    more = bottom - start
+    return top - start <= mm.rlimits[RLIMIT_STACK][0] and total(mm) + more <= mm.rlimits[RLIMIT_AS][0] \
+        and (not vma.on_fork & LOCKED or locked(mm) + more <= mm.rlimits[RLIMIT_MEMLOCK][0] & -4096)
 
 
 def before_protect(task, start: int, end: int) -> None:
     """mprotect(2) that makes data of what was none. ENOMEM"""
     mm = task.mm
-    more = overlap(mm.vmas, start, end, lambda vma: not vma.shared and not vma.prot & PROT_WRITE and vma.name != _STACK)
+    more = overlap(mm.vmas, start, end, lambda vma: not vma.shared and not vma.prot & PROT_WRITE and not vma.grows_down)
     if more:
         soft, hard = task.process.rlimits[RLIMIT_DATA]
         if data(mm) + more > (soft or hard):

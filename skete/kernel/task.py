@@ -16,10 +16,11 @@ class Task:
     creds: whose power it has (skete.kernel.credentials)
     seccomp: what it has given up (skete.kernel.seccomp: a Filter, or STRICT), or None
     signals: its mask, pending signals and alternate stack (skete.kernel.pending.TaskSignals)
+    refault: where it last was let go on after a fault for which no reason was found (skete.kernel.pagefault)
     """
     __slots__ = ("tid", "process", "kernel", "vcpu", "mm", "files", "fs", "name", "call", "wait", "waited", "trap",
                  "told", "notify", "dead", "signals", "clear_child_tid", "robust_list", "restarts", "again",
-                 "affinity", "nice", "policy", "started_ns", "creds", "seccomp")
+                 "affinity", "nice", "policy", "started_ns", "creds", "seccomp", "refault")
 
     def __init__(self, tid: int, process, vcpu=None, name: bytes = b""):
         self.tid, self.process, self.vcpu, self.name = tid, process, vcpu, name
@@ -30,7 +31,7 @@ class Task:
         self.signals = None
         self.clear_child_tid = self.robust_list = 0
         self.restarts = {}
-        self.again = None
+        self.again = self.refault = None
         self.affinity = self.seccomp = None
         self.nice = self.policy = 0
         self.started_ns = 0

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from _bisect import bisect_right
 
-__all__ = ["LOCKED", "NOT_FORKED", "NO_FRAME", "WIPED", "Vma", "VmaList"]
+__all__ = ["GUARD", "LOCKED", "NOT_FORKED", "NO_FRAME", "WIPED", "Vma", "VmaList"]
 
 #: delta of a range that has no frames (a huge PROT_NONE reservation)
 NO_FRAME = None
@@ -15,6 +15,8 @@ NO_FRAME = None
 WIPED, NOT_FORKED = 1, 2
 #: another bit there, which no child has: mlock(2) has locked it
 LOCKED = 4
+#: what stays free below a mapping that grows down: Linux's stack_guard_gap, 256 pages
+GUARD = 256 << 12
 
 
 class Vma:
@@ -23,17 +25,20 @@ class Vma:
     delta: frame minus address, or NO_FRAME.  name: what /proc/PID/maps calls it ("" for anonymous).
     charged: counts against the memory limit.  backing: what a shared mapping of a file stands on (skete.kernel.shared)
     sealed: it is of a file that is not open for writing, and cannot become writable
-    on_fork: WIPED, NOT_FORKED, LOCKED
+    on_fork: WIPED, NOT_FORKED, LOCKED;  grows_down: MAP_GROWSDOWN
+    source: the file that a private mapping is of (skete.kernel.filemap.Source), or None;  shift: offset in that file minus
+        address;  absent: no page of it is here: they are past the end of its file, or have not been read. Never shown
     """
     __slots__ = ("start", "end", "prot", "delta", "shared", "shown", "charged", "name", "backing", "sealed",
-                 "on_fork")
+                 "on_fork", "grows_down", "source", "shift", "absent")
 
     def __init__(self, start: int, end: int, prot: int, delta, shared: bool = False, shown: bool = True,
                  charged: bool = False, name: str = "", backing=None, sealed: bool = False,
-                 on_fork: int = 0):
+                 on_fork: int = 0, grows_down: bool = False, source=None, shift: int = 0, absent: bool = False):
         self.start, self.end, self.prot, self.delta = start, end, prot, delta
         self.shared, self.shown, self.charged, self.name = shared, shown, charged, name
-        self.backing, self.sealed, self.on_fork = backing, sealed, on_fork
+        self.backing, self.sealed, self.on_fork, self.grows_down = backing, sealed, on_fork, grows_down
+        self.source, self.shift, self.absent = source, shift, absent
 
     def __repr__(self):
         return f"Vma({self.start:#x}-{self.end:#x} prot {self.prot} delta {self.delta} {self.name})"
@@ -41,14 +46,19 @@ class Vma:
     def piece(self, start: int, end: int) -> Vma:
         """A copy that covers only [start, end)."""
         return Vma(start, end, self.prot, self.delta, self.shared, self.shown, self.charged, self.name,
-                   self.backing, self.sealed, self.on_fork)
+                   self.backing, self.sealed, self.on_fork, self.grows_down, self.source, self.shift, self.absent)
 
     def joins(self, right: Vma) -> bool:
         """Whether ``right``, which begins where this ends, can be part of this one."""
         return (self.end == right.start and self.delta == right.delta and self.prot == right.prot
-                and self.shared == right.shared and self.shown == right.shown and self.charged == right.charged
-                and self.name == right.name and self.backing is right.backing and self.sealed == right.sealed
-                and self.on_fork == right.on_fork)
+                and self.shown == right.shown and self.absent == right.absent and self.alike(right))
+
+    def alike(self, other: Vma) -> bool:
+        """Whether the two, where they touch, are one mapping to a program: frames apart, they agree in everything."""
+        return (self.prot == other.prot and self.shared == other.shared and self.charged == other.charged
+                and self.name == other.name and self.backing is other.backing and self.sealed == other.sealed
+                and self.on_fork == other.on_fork and self.grows_down == other.grows_down
+                and self.source is other.source and self.shift == other.shift)
 
 
 class VmaList:
@@ -94,6 +104,17 @@ class VmaList:
                 return False
             start = vma.end
         return start >= end
+
+    def mapping(self, vma: Vma) -> tuple:
+        """[start, end) of what a program sees as one mapping, of which this is a part."""
+        i = self.index(vma.start)
+        first = last = i
+        while first and self.vmas[first - 1].end == self.vmas[first].start and self.vmas[first - 1].alike(vma):
+            first -= 1
+        while last + 1 < len(self.vmas) and self.vmas[last].end == self.starts[last + 1] \
+                and self.vmas[last + 1].alike(vma):
+            last += 1
+        return self.vmas[first].start, self.vmas[last].end
 
     def cut(self, start: int, end: int) -> list:
         """Take [start, end) out and return the removed pieces; what straddles an edge is split."""
@@ -147,18 +168,23 @@ class VmaList:
         self.vmas[low:high] = joined
         self.starts[low:high] = [vma.start for vma in joined]
 
-    def gap_below(self, top: int, length: int, lowest: int, guard: int = 0) -> int | None:
-        """The highest free start with start + length <= top, ``guard`` bytes clear of what lies above; None if full."""
+    def clear_of(self, end: int) -> bool:
+        """Whether what ends here leaves a mapping above it room to grow down."""
+        i = bisect_right(self.starts, end - 1)
+        return i == len(self.vmas) or not self.vmas[i].grows_down or self.starts[i] - GUARD >= end
+
+    def gap_below(self, top: int, length: int, lowest: int) -> int | None:
+        """The highest free start with start + length <= top, GUARD bytes clear of what grows down to it; None if full."""
         vmas = self.vmas
         i = bisect_right(self.starts, top - 1) - 1
         end = top
-        if i + 1 < len(vmas) and vmas[i + 1].start - guard < end:
-            end = vmas[i + 1].start - guard
+        if i + 1 < len(vmas) and vmas[i + 1].grows_down:
+            end = min(end, vmas[i + 1].start - GUARD)
         while i >= 0:
             vma = vmas[i]
             if end - length >= vma.end:
                 break
-            end = min(end, vma.start - guard)
+            end = min(end, vma.start - GUARD if vma.grows_down else vma.start)
             i -= 1
         start = end - length
         return start if start >= lowest else None

@@ -29,11 +29,11 @@ class HostPages(Content):
     reach: the page behind the last that was mapped.  Pages past the file's end have no hash, and nothing is done about
     them, until the file has grown to have them.
     """
-    __slots__ = ("host_fd", "writable", "hashes", "reach")
+    __slots__ = ("host_fd", "writable", "hashes", "reach", "key")
 
-    def __init__(self, store, host_fd: int, writable: bool):
+    def __init__(self, store, host_fd: int, writable: bool, key: tuple):
         super().__init__(store)
-        self.host_fd, self.writable, self.hashes, self.reach = host_fd, writable, {}, 0
+        self.host_fd, self.writable, self.hashes, self.reach, self.key = host_fd, writable, {}, 0, key
 
     def map(self, offset: int, length: int) -> list:
         self._resized(os.fstat(self.host_fd).st_size)
@@ -108,8 +108,18 @@ class HostPages(Content):
         for page in pages:
             self._load(page, 1)
 
+    def size_now(self) -> int:
+        self._resized(os.fstat(self.host_fd).st_size)
+        return self.size
+
+    def bring(self, offset: int, view) -> None:
+        super().bring(offset, view)
+        self._bring(offset >> 12, offset + len(view) >> 12)
+
     def cut(self, size: int) -> None:
-        """The file has a new size: pages past its end are zero."""
+        """The file has a new size: pages past its end are zero, and not there."""
+        if size < self.size:
+            self._cut(size)
         self._resized(size)
         for page in [p for p in self.hashes if (p + 1) << 12 > size]:
             self._load(page, 1)
@@ -141,6 +151,14 @@ class HostPages(Content):
 
 def _key(host_fd: int) -> tuple:
     st = os.fstat(host_fd)
+    return st.st_dev, st.st_ino
+
+
+def _shown_key(file: HostFile, key: tuple) -> tuple:
+    """As programs see it."""
+    if type(file) is HostFile:
+        return key
+    st = file.stat()
     return st.st_dev, st.st_ino
 
 
@@ -178,7 +196,11 @@ def share(file: HostFile) -> HostPages:
     pages = namespace.mapped.get(key)
     if pages is None:
         fd, writable = _open_again(file)
-        pages = namespace.mapped[key] = HostPages(store_of(namespace.task), fd, writable)
+        kernel = namespace.task.kernel
+        pages = namespace.mapped[key] = HostPages(store_of(namespace.task), fd, writable, _shown_key(file, key))
+        if kernel.mapped_files is None:
+            kernel.mapped_files = set()
+        kernel.mapped_files.add(pages.key)
         for process in pages.store.kernel.processes.values():
             for other in [file for table in held_files(process) for file in table.slots]:
                 if isinstance(other, HostFile) and other.mount is not None and _key(other.host_fd) == key:

@@ -222,15 +222,36 @@ def _limits(process) -> bytes:
     return "".join(lines).encode()
 
 
+def _mappings(vmas):
+    """(vma, end) of what programs see as one mapping, which may stand in several places of our memory."""
+    first = last = None
+    for vma in vmas:
+        if last is not None and last.end == vma.start and last.alike(vma) \
+                and (vma.backing is None or _offset(vma) == _offset(last) + last.end - last.start):
+            last = vma
+            continue
+        if first is not None:
+            yield first, last.end
+        first = last = vma
+    if first is not None:
+        yield first, last.end
+
+
+def _offset(vma) -> int:
+    """Offset in its file."""
+    if vma.backing is not None:
+        return vma.backing.offset_of(vma.start + vma.delta)
+    return vma.start + vma.shift if vma.source is not None else 0
+
+
 def maps(process) -> bytes:
     """proc(5), /proc/PID/maps: the inode is 0 for what is private memory here."""
     lines = []
-    for vma in process.mm.vmas:
+    for vma, end in _mappings(process.mm.vmas):
         prot = vma.prot
         flags = ("r" if prot & 1 else "-") + ("w" if prot & 2 else "-") + ("x" if prot & 4 else "-") \
             + ("s" if vma.shared else "p")
-        offset = 0 if vma.backing is None else vma.backing.offset_of(vma.start + vma.delta)
-        line = f"{vma.start:08x}-{vma.end:08x} {flags} {offset:08x} 00:00 0 "
+        line = f"{vma.start:08x}-{end:08x} {flags} {_offset(vma):08x} 00:00 0 "
         name = vma.name.replace("\n", "\\012")
         lines.append(f"{line:<73}{name}".rstrip() + "\n" if name else line + "\n")
     return "".join(lines).encode("utf-8", "surrogateescape")        # a file's name is any bytes

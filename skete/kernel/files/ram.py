@@ -100,9 +100,11 @@ class Quota:
 class Content:
     """The bytes of one file. size: as stat(2) shows it;  pages: bytes of pages that count, for st_blocks.
 
-    sealed: against writing, memfd_create(2)
+    sealed: against writing, memfd_create(2);  key: (device, inode) as fstat(2) shows them, where others change its size
     """
     __slots__ = ("store", "quota", "size", "pages", "_offsets", "_extents", "_capacity", "_written", "sealed")
+
+    key = None
 
     def __init__(self, store: Store, quota: Quota | None = None, size: int = 0):
         self.store, self.quota, self.size, self.pages = store, quota or Quota(), size, 0
@@ -286,7 +288,14 @@ class Content:
         """Set the size. What is cut off is gone; what comes is zero."""
         if length < self.size:
             self.zero(length, page_up(self.size))
+            self._cut(length)
         self.size = length
+
+    def _cut(self, size: int) -> None:
+        """Whoever has pages mapped that are past this end has them no more."""
+        if not self.idle():
+            from skete.kernel.filemap import cut
+            cut(self.store.kernel, lambda vma: vma.backing is self, size)
 
     def allocate(self, start: int, end: int) -> None:
         """Have pages for [start, end). ENOSPC"""
@@ -335,6 +344,14 @@ class Content:
         self._extents, self._offsets, self._written, self._capacity, self.size = [], [], {}, 0, 0
 
     # a mapping's other end: skete.kernel.shared
+
+    def size_now(self) -> int:
+        """The file's size now."""
+        return self.size
+
+    def bring(self, offset: int, view) -> None:
+        """These pages of the file, which a mapping had past its end, are about to be shown. ENOSPC"""
+        self._write(offset, offset + len(view))
 
     def sync(self, frame: int, length: int) -> None:
         """msync(2): there is nothing behind memory."""

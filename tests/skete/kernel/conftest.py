@@ -50,7 +50,7 @@ def check(process):
     from skete.engine import PAGE
     expected, frames = {}, []
     for vma in process.mm.vmas:
-        assert vma.start < vma.end
+        assert vma.start < vma.end and not (vma.absent and vma.shown)
         if vma.delta is not None:
             frames.append((vma.start + vma.delta, vma.end + vma.delta))
         if vma.shown:

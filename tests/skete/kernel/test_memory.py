@@ -8,6 +8,7 @@ from skete.abi import mman
 from skete.abi.mman import (MAP_ANONYMOUS, MAP_FIXED, MAP_FIXED_NOREPLACE, MAP_NORESERVE, MAP_PRIVATE, MAP_SHARED,
                             MREMAP_FIXED, MREMAP_MAYMOVE)
 from skete.kernel import answers, memory, mm, mremap
+from skete.kernel.frames import Frames
 from skete.kernel.mm import MMAP_TOP
 from skete.kernel.vma import Vma
 from tests.skete.kernel.fake import DATA, DATA_SIZE, FakeEngine, Machine
@@ -20,13 +21,20 @@ pytestmark = pytest.mark.usefixtures("sane")
 
 class File:
     """As much of an open file description as mmap(2) looks at."""
-    path = b"/file"
+    path, refs = b"/file", 1
 
     def __init__(self, content=b"", mode=0o10_0644, readable=True, writable=True):
         self.content, self.mode, self.readable, self.writable = content, mode, readable, writable
 
+    def hold(self):
+        self.refs += 1
+        return self
+
+    def drop(self):
+        self.refs -= 1
+
     def stat(self):
-        return SimpleNamespace(st_mode=self.mode)
+        return SimpleNamespace(st_mode=self.mode, st_size=len(self.content), st_dev=1, st_ino=id(self))
 
     def backing(self, prot, shared):
         raise OSError(ENODEV, "a file that nothing can stand on")
@@ -123,7 +131,9 @@ def test_the_engines_own_range_is_not_given_out():
 
 def test_a_private_file_is_copied_and_its_tail_is_zero(machine, files, sys):
     addr = sys.mmap(0, 3 * P, 1, MAP_PRIVATE, 3, 0)
-    assert machine.mm.read(addr, 3 * P) == b"a" * 5000 + bytes(3 * P - 5000)
+    assert machine.mm.read(addr, 2 * P) == b"a" * 5000 + bytes(2 * P - 5000)
+    with pytest.raises(OSError):
+        machine.mm.read(addr + 2 * P, 1)
     assert sys.mmap(0, P, 1, MAP_PRIVATE, 3, P) > 0
     addr = sys.mmap(0, P, 1, MAP_PRIVATE, 3, P)
     assert machine.mm.read(addr, P) == b"a" * (5000 - P) + bytes(2 * P - 5000)
@@ -363,3 +373,73 @@ def test_under_a_limit_all_that_is_accessible_counts(machine, files, sys):
     assert sys.mprotect(start, 2 * P, 1) == 0 and sys.mprotect(start, 2 * P, RW) == 0
     assert sys.mprotect(start + 2 * P, P, RW) == -ENOMEM
     assert sys.munmap(start, 3 * P) == 0
+
+
+@pytest.fixture
+def full(machine, monkeypatch):
+    """full(n): after having been taken n times, frames are used up."""
+    take, left = Frames.take, []
+
+    def take_or_not(self, *args, **kwargs):
+        left[0] -= 1
+        if left[0] < 0:
+            raise OSError(ENOMEM, "used up")
+        return take(self, *args, **kwargs)
+
+    def set_up(n):
+        left[:] = [n]
+        monkeypatch.setattr(Frames, "take", take_or_not)
+    return set_up
+
+
+def _picture(machine):
+    return ([(v.start, v.end, v.prot, v.delta, v.shown, v.charged) for v in machine.mm.vmas],
+            dict(machine.process.space.pages), machine.mm.charged, list(machine.mm.frames.starts))
+
+
+@pytest.mark.parametrize("n", range(3))
+def test_a_refused_mprotect_leaves_everything_as_it_was(machine, sys, full, n):
+    # Three reservations without frames, apart from each other by mappings that are there.
+    start = sys.mmap(0, 5 * P, 0, ANON, -1, 0)
+    for vma in machine.mm.vmas.cut(start, start + 5 * P):
+        for at in range(5):
+            piece = vma.piece(start + at * P, start + (at + 1) * P)
+            if not at & 1:
+                machine.mm.frames.give(piece.start + piece.delta, P)
+                piece.delta = None
+            machine.mm.vmas.insert(piece)
+    before = _picture(machine)
+    full(n)
+    assert sys.mprotect(start, 5 * P, RW) == -ENOMEM
+    assert _picture(machine) == before
+    full(9)
+    assert sys.mprotect(start, 5 * P, RW) == 0
+    machine.mm.write(start, b"x" * 5 * P)
+
+
+@pytest.mark.parametrize("n", range(2))
+def test_refusals_where_others_stand_on_the_frames(machine, sys, full, n):
+    held = []
+    for at in (DATA, DATA + 4 * P):
+        machine.mm.write(at, b"kept" * 10)
+        assert sys.mprotect(at, P, 1) == 0
+        held.append(machine.mm.frame(at))
+        machine.mm.frames.hold(held[-1], P)
+    before = _picture(machine)
+    full(n)
+    assert sys.mprotect(DATA, 5 * P, RW) == -ENOMEM
+    assert sys.madvise(DATA, 5 * P, mman.MADV_DONTNEED) == -ENOMEM
+    assert _picture(machine) == before and machine.mm.read(DATA, 40) == b"kept" * 10
+    full(9)
+    assert sys.madvise(DATA, 5 * P, mman.MADV_DONTNEED) == 0
+    assert machine.mm.read(DATA, 40) == bytes(40) and bytes(machine.mm.ram[held[0]:held[0] + 4]) == b"kept"
+    for frame in held:
+        machine.mm.frames.give(frame, P)
+
+
+def test_a_refused_mremap_leaves_everything_as_it_was(machine, sys, full):
+    machine.mm.write(DATA, b"stays")
+    before = _picture(machine)
+    full(0)
+    assert sys.mremap(DATA, DATA_SIZE, 2 * DATA_SIZE, MREMAP_MAYMOVE, 0) == -ENOMEM
+    assert _picture(machine) == before and machine.mm.read(DATA, 5) == b"stays"
