@@ -8,6 +8,7 @@ from skete.abi.fcntl import O_DIRECTORY, O_PATH
 from skete.abi.stat import S_IFDIR, S_IFMT
 from skete.kernel.files import procinfo
 from skete.kernel.files.node import Directory, Place
+from skete.kernel.files.procset import SETTINGS, comm
 from skete.kernel.files.pseudo import Entry, Folder, Link, Text
 from skete.kernel.files.sys import tree
 
@@ -135,16 +136,23 @@ def _strings(words: list) -> bytes:
     return b"".join(word + b"\0" for word in words)
 
 
-def _comm(process) -> bytes:
+def _comm(process) -> Entry:
     leader = process.leader
-    return (leader.name if leader else b"") + b"\n"
+    return comm(leader) if leader is not None else Text(lambda task: procinfo.name_of(process) + b"\n")
+
+
+def _children(thread) -> Text:
+    """The living and the dead that a thread has: here they belong to the first one."""
+    process = thread.process
+    return Text(lambda task: b"".join(b"%d " % pid for pid in sorted(process.children))
+                if thread is process.leader else b"")
 
 
 #: name -> what stands there, made from the process
 _PROCESS = {
     b"auxv": lambda process: Text(lambda task: getattr(process, "auxv", b"") or b"", 0o400),
     b"cmdline": lambda process: Text(lambda task: _strings(process.argv)),
-    b"comm": lambda process: Text(lambda task: _comm(process)),
+    b"comm": _comm,
     b"cwd": lambda process: Link(lambda task: process.fs.cwd_path()),
     b"environ": lambda process: Text(lambda task: _strings(process.envp), 0o400),
     b"exe": _ExeLink,
@@ -152,6 +160,7 @@ _PROCESS = {
     b"fdinfo": lambda process: _FdInfos(process),
     b"root": lambda process: Link(b"/"),
     b"task": lambda process: _Threads(process),
+    **SETTINGS,
 }
 
 
@@ -187,7 +196,9 @@ class _ThreadFolder(_ProcessFolder):
     def lookup(self, task, name: bytes) -> Entry | None:
         process, thread = self.process, self.thread
         if name == b"comm":
-            return Text(lambda task: thread.name + b"\n")
+            return comm(thread)
+        if name == b"children":
+            return _children(thread)
         if name in (b"cwd", b"fd", b"fdinfo"):
             return _PROCESS[name](thread)
         about = procinfo.BY_THREAD.get(name)
@@ -196,7 +207,7 @@ class _ThreadFolder(_ProcessFolder):
         return None if name == b"task" else super().lookup(task, name)
 
     def names(self, task) -> list:
-        return [name for name in super().names(task) if name != b"task"]
+        return [name for name in super().names(task) if name != b"task"] + [b"children"]
 
 
 class _Threads(Folder):
@@ -217,19 +228,56 @@ class _FdInfos(_Fds):
             description = self.owner.files.get(int(name))
         except (ValueError, OSError):
             return None
-        return Text(lambda task: procinfo.fdinfo(description), 0o400)
+        return Text(lambda task: procinfo.fdinfo(description))
+
+
+def _zombie(process) -> Folder:
+    """What is left of a process that has ended, until somebody waits for it."""
+    table = {name: Text(lambda task, about=procinfo.PROCESS[name][0]: about(process)) for name in procinfo.ZOMBIE}
+    table[b"comm"] = _comm(process)
+    table[b"statm"] = Text(lambda task: b"0 0 0 0 0 0 0\n")
+    for name in (b"cmdline", b"maps", b"environ"):
+        table[name] = Text(lambda task: b"")
+    return Folder(table)
 
 
 class _Root(Folder):
     def lookup(self, task, name: bytes) -> Entry | None:
         if name.isdigit() and task is not None:
             process = task.kernel.processes.get(int(name))
-            return _ProcessFolder(process) if process is not None else None
+            if process is not None:
+                return _ProcessFolder(process)
+            process = task.kernel.zombies.get(int(name))
+            return _zombie(process) if process is not None else None
         return super().lookup(task, name)
 
     def names(self, task) -> list:
-        living = [b"%d" % pid for pid in sorted(task.kernel.processes)] if task is not None else []
-        return super().names(task) + living
+        if task is None:
+            return super().names(task)
+        return super().names(task) + [b"%d" % pid for pid in sorted({**task.kernel.processes, **task.kernel.zombies})]
+
+
+class _Later(Folder):
+    """A folder whose table is made when somebody looks, which few programs do."""
+
+    def __init__(self, make):
+        self.make = make
+
+    def __getattr__(self, name: str) -> dict:
+        if name != "table":
+            raise AttributeError(name)
+        self.table = self.make()
+        return self.table
+
+
+def _settings() -> dict:
+    from skete.kernel.files.procsys import SYS
+    return SYS
+
+
+def _sysvipc() -> dict:
+    from skete.kernel.files.procipc import TABLES
+    return {name: Text(about) for name, about in TABLES.items()}
 
 
 def proc() -> Folder:
@@ -238,5 +286,6 @@ def proc() -> Folder:
     table[b"self"] = Link(lambda task: b"%d" % task.process.pid)
     table[b"thread-self"] = Link(lambda task: b"%d/task/%d" % (task.process.pid, task.tid))
     table[b"mounts"] = Link(b"self/mounts")
-    table[b"sys"] = tree({name: Text(about) for name, about in procinfo.SYS.items()})
+    table[b"sys"] = _Later(lambda: tree({name: Text(about) for name, about in _settings().items()}).table)
+    table[b"sysvipc"] = _Later(_sysvipc)
     return _Root(table)

@@ -8,13 +8,13 @@ from __future__ import annotations
 import os
 from time import monotonic_ns
 
-__all__ = ["MACHINE", "PROCESS", "SYS", "maps"]
+__all__ = ["BY_THREAD", "MACHINE", "MOUNTS", "PROCESS", "ZOMBIE", "cpus_list", "fdinfo", "host", "name_of"]
 
 _TICKS = 100        # USER_HZ
 _NS_PER_TICK = 1_000_000_000 // _TICKS
 
 
-def _host(path: str) -> bytes:
+def host(path: str) -> bytes:
     """A file of the host's /proc that says nothing about anybody but the processor; empty where there is none."""
     try:
         with open(path, "rb") as file:
@@ -126,48 +126,76 @@ def _cpu_ns(process) -> int:
     return total
 
 
-def _state(task) -> str:
-    return "S" if task is not None and task.call is not None else "R"
+#: how a process is, as /proc/PID/status says it
+_STATES = {"R": "R (running)", "S": "S (sleeping)", "T": "T (stopped)", "Z": "Z (zombie)"}
 
 
-def _name(process) -> bytes:
+def _state(process, task) -> str:
+    if task is None or process.status is not None:
+        return "Z"
+    if process.signals.stopped:
+        return "T"
+    return "S" if task.call is not None else "R"
+
+
+def name_of(process) -> bytes:
+    """What a process is called."""
     leader = process.leader
     return leader.name if leader is not None else process.exe.rpartition(b"/")[2][:15]
 
 
-def _status(process, task=None) -> bytes:
-    from skete.abi.resource import RLIMIT_SIGPENDING
+def _memory(mm) -> list:
+    """The rows of /proc/PID/status about memory. What can be written counts as there."""
     from skete.kernel import sizes
+    size, data, locked, stack = (n(mm) >> 10 for n in (sizes.total, sizes.data, sizes.locked, sizes.stack))
+    text = sum(v.end - v.start for v in mm.vmas if v.prot & 4) >> 10
+    there = data + stack
+    amounts = (("VmPeak", size), ("VmSize", size), ("VmLck", locked), ("VmPin", 0), ("VmHWM", there), ("VmRSS", there),
+               ("RssAnon", there), ("RssFile", 0), ("RssShmem", 0), ("VmData", data), ("VmStk", stack), ("VmExe", text),
+               ("VmLib", 0), ("VmPTE", 0), ("VmSwap", 0), ("HugetlbPages", 0))
+    return [(name, f"{amount:8} kB") for name, amount in amounts] + [("CoreDumping", 0), ("THP_enabled", 0)]
+
+
+def _signals(process, signals) -> list:
+    """The rows about signals. signals: the thread's, None of one that has ended"""
+    from skete.abi.resource import RLIMIT_SIGPENDING
     from skete.kernel.rlimits import limits, queued
+    ignored = caught = 0
+    for signo, action in process.signals.actions.items():
+        if action.handler == 1:
+            ignored |= 1 << signo - 1
+        elif action.handler:
+            caught |= 1 << signo - 1
+    sets = (("SigPnd", signals.pending.bits if signals else 0), ("ShdPnd", process.signals.pending.bits),
+            ("SigBlk", signals.mask if signals else 0), ("SigIgn", ignored), ("SigCgt", caught))
+    return [("SigQ", f"{queued(process.kernel)}/{limits(process)[RLIMIT_SIGPENDING][0]}")] \
+        + [(name, f"{bits:016x}") for name, bits in sets]
+
+
+def _status(process, task=None) -> bytes:
     leader = task or process.leader
     creds = leader.creds if leader is not None else process.creds
-    pending = leader.signals if leader is not None else None
     given_up = leader.seccomp if leader is not None else None
-    mm = process.mm
-    size, data, locked, stack = (n(mm) >> 10 for n in (sizes.total, sizes.data, sizes.locked, sizes.stack))
+    lives = process.status is None
     ids = ["\t".join(map(str, four)) for four in ((creds.uid, creds.euid, creds.suid, creds.fsuid),
                                                   (creds.gid, creds.egid, creds.sgid, creds.fsgid))]
-    text = sum(v.end - v.start for v in process.mm.vmas if v.prot & 4) >> 10
-    rows = [("Name", _name(process).decode(errors="replace")), ("Umask", f"{process.fs.umask:04o}"),
-            ("State", {"S": "S (sleeping)", "R": "R (running)"}[_state(leader)]), ("Tgid", process.pid), ("Ngid", 0),
-            ("Pid", leader.tid if leader is not None else process.pid), ("PPid", process.ppid), ("TracerPid", 0),
-            ("Uid", ids[0]), ("Gid", ids[1]),
-            ("FDSize", max(64, len(process.files.slots))), ("Groups", " ".join(map(str, creds.groups)) + " "),
-            ("VmPeak", f"{size:8} kB"), ("VmSize", f"{size:8} kB"), ("VmLck", f"{locked:8} kB"), ("VmPin", f"{0:8} kB"),
-            ("VmHWM", f"{data + stack:8} kB"), ("VmRSS", f"{data + stack:8} kB"), ("RssAnon", f"{data + stack:8} kB"),
-            ("RssFile", f"{0:8} kB"), ("RssShmem", f"{0:8} kB"), ("VmData", f"{data:8} kB"), ("VmStk", f"{stack:8} kB"),
-            ("VmExe", f"{text:8} kB"), ("VmLib", f"{0:8} kB"), ("VmPTE", f"{0:8} kB"), ("VmSwap", f"{0:8} kB"),
-            ("Threads", len(process.tasks)), ("SigQ", f"{queued(process.kernel)}/{limits(process)[RLIMIT_SIGPENDING][0]}"),
-            ("SigPnd", f"{getattr(getattr(pending, 'pending', None), 'bits', 0):016x}"),
-            ("ShdPnd", f"{process.signals.pending.bits:016x}"), ("SigBlk", f"{pending.mask if pending else 0:016x}"),
-            ("CapInh", f"{creds.inheritable:016x}"), ("CapPrm", f"{creds.permitted:016x}"),
-            ("CapEff", f"{creds.effective:016x}"), ("CapBnd", f"{creds.bounding:016x}"),
-            ("CapAmb", f"{creds.ambient:016x}"), ("NoNewPrivs", process.prctl.get("no_new_privs", 0)),
-            ("Seccomp", given_up.mode if given_up is not None else 0),
-            ("Seccomp_filters", given_up.depth if given_up is not None else 0),
-            ("Cpus_allowed", f"{sum(1 << n for n in range(len(_cpus()))):x}"),
-            ("Cpus_allowed_list", _span(len(_cpus()))), ("Mems_allowed", "1"), ("Mems_allowed_list", "0"),
-            ("voluntary_ctxt_switches", 0), ("nonvoluntary_ctxt_switches", 0)]
+    tid = leader.tid if leader is not None else process.pid
+    name = (leader.name if leader is not None else name_of(process)).decode(errors="replace")
+    rows = [("Name", name)] + ([("Umask", f"{process.fs.umask:04o}")] if lives else []) \
+        + [("State", _STATES[_state(process, leader)]), ("Tgid", process.pid), ("Ngid", 0), ("Pid", tid),
+           ("PPid", process.ppid), ("TracerPid", 0), ("Uid", ids[0]), ("Gid", ids[1]),
+           ("FDSize", max(64, len(process.files.slots)) if lives else 0), ("Groups", " ".join(map(str, creds.groups)) + " "),
+           ("NStgid", process.pid), ("NSpid", tid), ("NSpgid", process.pgid), ("NSsid", process.sid)] \
+        + (_memory(process.mm) if lives else []) \
+        + [("Threads", len(process.tasks) or 1)] + _signals(process, leader.signals if leader is not None else None) \
+        + [("CapInh", f"{creds.inheritable:016x}"), ("CapPrm", f"{creds.permitted:016x}"),
+           ("CapEff", f"{creds.effective:016x}"), ("CapBnd", f"{creds.bounding:016x}"),
+           ("CapAmb", f"{creds.ambient:016x}"), ("NoNewPrivs", process.prctl.get("no_new_privs", 0)),
+           ("Seccomp", given_up.mode if given_up is not None else 0),
+           ("Seccomp_filters", given_up.depth if given_up is not None else 0),
+           ("Cpus_allowed", f"{sum(1 << n for n in range(len(_cpus()))):x}"),
+           ("Cpus_allowed_list", _span(len(_cpus()))), ("Mems_allowed", "1"), ("Mems_allowed_list", "0"),
+           ("voluntary_ctxt_switches", 0), ("nonvoluntary_ctxt_switches", 0)]
     return "".join(f"{name}:\t{value}\n" for name, value in rows).encode()
 
 
@@ -182,17 +210,22 @@ def _process_stat(process, task=None) -> bytes:
     fields[3:8] = process.ppid, process.pgid, process.sid, 0, -1
     fields[13] = _cpu_ns(process) // _NS_PER_TICK
     nice = leader.nice if leader is not None else 0
-    fields[17:20] = 20 + nice, nice, len(process.tasks)
+    fields[17:20] = 20 + nice, nice, len(process.tasks) or 1
     fields[21] = max(0, process.started_ns - kernel.started_ns) // _NS_PER_TICK
-    fields[22:25] = sizes.total(mm), sizes.data(mm) >> 12, limits(process)[RLIMIT_RSS][0]
-    code = [v for v in mm.vmas if v.prot & 4]
-    if code:
-        fields[25:27] = code[0].start, code[0].end
-    fields[46] = mm.brk_start
+    fields[24] = limits(process)[RLIMIT_RSS][0]
+    if process.status is None:
+        fields[22:24] = sizes.total(mm), sizes.data(mm) + sizes.stack(mm) >> 12
+        code = [v for v in mm.vmas if v.prot & 4]
+        if code:
+            fields[25:27] = code[0].start, code[0].end
+        fields[46] = mm.brk_start
+    else:
+        how, number = process.status
+        fields[51] = number << 8 if how == "exited" else number
     fields[37] = 17
-    name = (task.name if task is not None else _name(process)).decode(errors="replace")
+    name = (task.name if task is not None else name_of(process)).decode(errors="replace")
     fields[0] = leader.tid if task is not None else process.pid
-    return (f"{fields[0]} ({name}) {_state(leader)} " + " ".join(map(str, fields[3:])) + "\n").encode()
+    return (f"{fields[0]} ({name}) {_state(process, leader)} " + " ".join(map(str, fields[3:])) + "\n").encode()
 
 
 def _statm(process) -> bytes:
@@ -222,41 +255,6 @@ def _limits(process) -> bytes:
     return "".join(lines).encode()
 
 
-def _mappings(vmas):
-    """(vma, end) of what programs see as one mapping, which may stand in several places of our memory."""
-    first = last = None
-    for vma in vmas:
-        if last is not None and last.end == vma.start and last.alike(vma) \
-                and (vma.backing is None or _offset(vma) == _offset(last) + last.end - last.start):
-            last = vma
-            continue
-        if first is not None:
-            yield first, last.end
-        first = last = vma
-    if first is not None:
-        yield first, last.end
-
-
-def _offset(vma) -> int:
-    """Offset in its file."""
-    if vma.backing is not None:
-        return vma.backing.offset_of(vma.start + vma.delta)
-    return vma.start + vma.shift if vma.source is not None else 0
-
-
-def maps(process) -> bytes:
-    """proc(5), /proc/PID/maps: the inode is 0 for what is private memory here."""
-    lines = []
-    for vma, end in _mappings(process.mm.vmas):
-        prot = vma.prot
-        flags = ("r" if prot & 1 else "-") + ("w" if prot & 2 else "-") + ("x" if prot & 4 else "-") \
-            + ("s" if vma.shared else "p")
-        line = f"{vma.start:08x}-{end:08x} {flags} {_offset(vma):08x} 00:00 0 "
-        name = vma.name.replace("\n", "\\012")
-        lines.append(f"{line:<73}{name}".rstrip() + "\n" if name else line + "\n")
-    return "".join(lines).encode("utf-8", "surrogateescape")        # a file's name is any bytes
-
-
 def _io(process) -> bytes:
     names = "rchar wchar syscr syscw read_bytes write_bytes cancelled_write_bytes"
     return "".join(f"{name}: 0\n" for name in names.split()).encode()
@@ -271,14 +269,36 @@ def fdinfo(description) -> bytes:
     return b"pos:\t%d\nflags:\t0%o\nmnt_id:\t20\nino:\t%d\n" % (at, description.flags, description.stat().st_ino)
 
 
+def _schedstat(process) -> bytes:
+    return b"%d 0 0\n" % _cpu_ns(process)
+
+
+def _score(process) -> bytes:
+    return b"%d\n" % max(0, 666 + process.prctl.get("oom_score_adj", 0) * 2 // 3)
+
+
+def _maps(name: str):
+    def show(process) -> bytes:
+        from skete.kernel.files import procmaps
+        return getattr(procmaps, name)(process)
+    return show
+
+
+_ALL_IDS = b"         0          0 4294967295\n"
 #: /proc/PID/NAME: (function of the process, mode); with a second argument, the thread, for /proc/PID/task/TID/NAME
 PROCESS = {
     b"status": (_status, 0o444), b"stat": (_process_stat, 0o444), b"statm": (_statm, 0o444),
-    b"limits": (_limits, 0o444), b"maps": (maps, 0o444), b"io": (_io, 0o400),
-    b"oom_score": (lambda process: b"0\n", 0o444), b"oom_score_adj": (lambda process: b"0\n", 0o644),
-    b"cgroup": (lambda process: b"0::/\n", 0o444), b"loginuid": (lambda process: b"4294967295", 0o644),
+    b"limits": (_limits, 0o444), b"io": (_io, 0o400), b"schedstat": (_schedstat, 0o444),
+    b"maps": (_maps("maps"), 0o444), b"smaps": (_maps("smaps"), 0o444), b"smaps_rollup": (_maps("rollup"), 0o444),
+    b"oom_score": (_score, 0o444),
+    b"cgroup": (lambda process: b"0::/\n", 0o444), b"cpuset": (lambda process: b"/\n", 0o444),
+    b"loginuid": (lambda process: b"4294967295", 0o644), b"sessionid": (lambda process: b"4294967295", 0o444),
+    b"uid_map": (lambda process: _ALL_IDS, 0o444), b"gid_map": (lambda process: _ALL_IDS, 0o444),
+    b"setgroups": (lambda process: b"allow\n", 0o444),
     b"wchan": (lambda process: b"0", 0o444), b"personality": (lambda process: b"%08x\n" % process.persona, 0o400),
 }
+#: what of these there is of a process that has ended and nobody has waited for
+ZOMBIE = frozenset((b"status", b"stat", b"cgroup", b"oom_score", b"limits", b"wchan"))
 BY_THREAD = {b"status": _status, b"stat": _process_stat}
 
 
@@ -286,77 +306,20 @@ def _span(count: int) -> str:
     return f"0-{count - 1}" if count > 1 else "0"
 
 
-def _uuid(task) -> bytes:
-    data = bytearray(os.urandom(16))
-    data[6], data[8] = data[6] & 0x0f | 0x40, data[8] & 0x3f | 0x80
-    text = data.hex()
-    return "-".join((text[:8], text[8:12], text[12:16], text[16:20], text[20:])).encode() + b"\n"
-
-
 #: /proc/NAME: function of the task
 MACHINE = {
-    b"cpuinfo": lambda task: _host("/proc/cpuinfo"),
+    b"cpuinfo": lambda task: host("/proc/cpuinfo"),
     b"meminfo": _meminfo, b"stat": _stat, b"uptime": _uptime, b"loadavg": _loadavg, b"version": _version,
     b"filesystems": lambda task: b"nodev\tproc\nnodev\ttmpfs\nnodev\tsysfs\n\text4\n",
     b"cmdline": lambda task: b"skete\n",
     b"devices": lambda task: b"Character devices:\n  1 mem\n  5 /dev/tty\n136 pts\n\nBlock devices:\n",
     b"swaps": lambda task: b"Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n",
     b"vmstat": lambda task: b"nr_free_pages 0\npgfault 0\npgmajfault 0\n",
+    b"cgroups": lambda task: b"#subsys_name\thierarchy\tnum_cgroups\tenabled\n",
     b"diskstats": lambda task: b"", b"partitions": lambda task: b"major minor  #blocks  name\n\n",
 }
 #: /proc/PID/NAME that says the same of every process
 MOUNTS = {b"mounts": _mounts, b"mountinfo": _mountinfo}
-
-
-def _release(task) -> bytes:
-    from skete.kernel.uts import RELEASE
-    return RELEASE + b"\n"
-
-
-def _build(task) -> bytes:
-    from skete.kernel.uts import VERSION
-    return VERSION + b"\n"
-
-
-def _aio(task) -> bytes:
-    from skete.kernel.aio import count
-    return b"%d\n" % count(task.kernel)
-
-
-#: /proc/sys/...: the same
-SYS = {
-    b"kernel/hostname": lambda task: task.kernel.config.hostname + b"\n",
-    b"kernel/domainname": lambda task: task.kernel.config.domainname + b"\n",
-    b"kernel/ostype": lambda task: b"Linux\n", b"kernel/osrelease": _release, b"kernel/version": _build,
-    b"kernel/pid_max": lambda task: b"4194304\n", b"kernel/threads-max": lambda task: b"4096\n",
-    b"kernel/cap_last_cap": lambda task: b"40\n", b"kernel/ngroups_max": lambda task: b"65536\n",
-    b"kernel/randomize_va_space": lambda task: b"0\n", b"kernel/overflowuid": lambda task: b"65534\n",
-    b"kernel/overflowgid": lambda task: b"65534\n", b"kernel/core_pattern": lambda task: b"core\n",
-    b"kernel/seccomp/actions_avail": lambda task: b"kill_process kill_thread trap errno trace log allow\n",
-    b"kernel/seccomp/actions_logged": lambda task: b"\n",
-    b"kernel/shmmax": lambda task: b"18446744073692774399\n", b"kernel/shmmni": lambda task: b"4096\n",
-    b"kernel/shmall": lambda task: b"18446744073692774399\n",
-    b"kernel/sem": lambda task: b"32000\t256000\t500\t1024\n",
-    b"kernel/msgmax": lambda task: b"8192\n", b"kernel/msgmnb": lambda task: b"16384\n",
-    b"kernel/msgmni": lambda task: b"256\n", b"kernel/yama/ptrace_scope": lambda task: b"1\n",
-    b"kernel/random/uuid": _uuid, b"kernel/random/boot_id": _uuid,
-    b"kernel/random/entropy_avail": lambda task: b"256\n",
-    b"kernel/random/poolsize": lambda task: b"256\n",
-    b"vm/overcommit_memory": lambda task: b"0\n", b"vm/max_map_count": lambda task: b"65530\n",
-    b"vm/mmap_min_addr": lambda task: b"65536\n", b"vm/swappiness": lambda task: b"60\n",
-    b"vm/overcommit_ratio": lambda task: b"50\n", b"vm/nr_hugepages": lambda task: b"0\n",
-    b"fs/file-max": lambda task: b"9223372036854775807\n", b"fs/nr_open": lambda task: b"1048576\n",
-    b"fs/pipe-max-size": lambda task: _host("/proc/sys/fs/pipe-max-size") or b"1048576\n",
-    b"fs/aio-max-nr": lambda task: b"65536\n", b"fs/aio-nr": _aio,
-    b"fs/mqueue/queues_max": lambda task: b"256\n",
-    b"fs/mqueue/msg_max": lambda task: b"10\n", b"fs/mqueue/msg_default": lambda task: b"10\n",
-    b"fs/mqueue/msgsize_max": lambda task: b"8192\n", b"fs/mqueue/msgsize_default": lambda task: b"8192\n",
-    b"fs/inotify/max_user_watches": lambda task: b"8192\n", b"fs/inotify/max_user_instances": lambda task: b"128\n",
-    b"fs/inotify/max_queued_events": lambda task: b"16384\n",
-    b"net/core/somaxconn": lambda task: b"4096\n",
-    b"net/ipv4/ip_local_port_range": lambda task: b"32768\t60999\n",
-    b"net/ipv4/tcp_max_syn_backlog": lambda task: b"512\n",
-}
 
 
 def cpus_list(task) -> bytes:

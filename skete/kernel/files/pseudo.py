@@ -15,7 +15,7 @@ from skete.kernel.files.description import Description
 from skete.kernel.files.listing import OpenDirectory
 from skete.kernel.files.node import Directory, Place
 
-__all__ = ["Entry", "Folder", "Link", "MadeUp", "PseudoDirectory", "Stat", "Text"]
+__all__ = ["Entry", "Folder", "Link", "MadeUp", "PseudoDirectory", "Setting", "Stat", "Text"]
 
 _KINDS = {S_IFREG: DT_REG, S_IFDIR: DT_DIR, S_IFLNK: DT_LNK, S_IFCHR: DT_CHR}
 
@@ -73,6 +73,17 @@ class Text(Entry):
 
     def open(self, task, path: tuple, flags: int, stat) -> Description:
         return MadeUp(self.produce(task), flags, b"/" + b"/".join(path), stat)
+
+
+class Setting(Text):
+    """A Text that can be written to. accept: function of the task and the bytes; EINVAL and so on."""
+
+    def __init__(self, produce, accept, mode: int = 0o644):
+        super().__init__(produce, mode)
+        self.accept = accept
+
+    def open(self, task, path: tuple, flags: int, stat) -> Description:
+        return Changeable(self, task, flags, b"/" + b"/".join(path), stat)
 
 
 class Folder(Entry):
@@ -209,6 +220,26 @@ class MadeUp(Description):
 
     def statfs(self) -> tuple:
         return (TMPFS_MAGIC, 4096, 0, 0, 0, 0, 0, 0, 255, 4096, ST_VALID)
+
+
+class Changeable(MadeUp):
+    """An open Setting. What is written is the new value, wherever the offset is."""
+    __slots__ = ("setting", "kernel")
+
+    def __init__(self, setting: Setting, task, flags: int, path: bytes, stat):
+        super().__init__(setting.produce(task), flags, path, stat)
+        self.setting, self.kernel = setting, task.kernel
+
+    def write(self, buffers: list) -> int:
+        data = b"".join(bytes(view[:4096]) for view in buffers)[:4096]
+        task = self.kernel.current
+        self.setting.accept(task, data)
+        self.content = self.setting.produce(task)
+        self.position += len(data)
+        return len(data)
+
+    def pwrite(self, buffers: list, offset: int, flags: int = 0) -> int:
+        return self.write(buffers)
 
 
 class PseudoPath(Description):
