@@ -17,7 +17,7 @@ class Config:
     capabilities: what user 0 has where that is the guest's (skete.kernel.credentials); 0: the ids are names only, and
         decide nothing on the host, where in any case only what was mounted can be reached
     hostname, domainname: bytes, for uname(2)
-    processes: how many there may be at once, zombies included
+    processes: how many there may be at once, zombies included;  threads: of all of them together
     first_pid: the number of the first process; 1 would make programs think they are init
     auxv: {AT_*: value} from the engine where the guest's processor is not the host's, else None
     net, publish: what may be reached, "none", "loopback" or "host", and published ports (skete.kernel.net.policy)
@@ -27,12 +27,12 @@ class Config:
 
     def __init__(self, memory: int | None = None, uid: int = 1000, gid: int = 1000, groups: tuple = (),
                  hostname: bytes = b"skete", domainname: bytes = b"(none)", first_pid: int = 1000,
-                 auxv: dict | None = None, random=os.urandom, processes: int = 512,
+                 auxv: dict | None = None, random=os.urandom, processes: int = 512, threads: int = 8192,
                  net: str = "none", publish: tuple = (), rewrite: bool = False,
                  capabilities: int = 0):
         self.memory, self.uid, self.gid, self.groups = memory, uid, gid, tuple(groups)
         self.hostname, self.domainname, self.first_pid = hostname, domainname, first_pid
-        self.auxv, self.random, self.processes = auxv, random, processes
+        self.auxv, self.random, self.processes, self.threads = auxv, random, processes, threads
         self.net, self.publish, self.rewrite = net, tuple(publish), rewrite
         self.capabilities = capabilities
 

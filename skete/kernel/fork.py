@@ -94,6 +94,8 @@ def _start_process(task, flags: int, signo: int, stack: int, fs_base: int):
         limit = min(limit, process.rlimits[_RLIMIT_NPROC][0])
     if len(kernel.processes) + len(kernel.zombies) >= limit:
         raise OSError(EAGAIN, f"{limit} processes")
+    if len(kernel.tasks) >= kernel.config.threads:
+        raise OSError(EAGAIN, f"{kernel.config.threads} threads")
     if flags & CLONE_VM:
         mm, mappings, left_out = process.mm, mm_fork.shown(process.mm), ()
     else:

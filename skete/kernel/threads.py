@@ -1,7 +1,7 @@
 """Threads begin and end: clone(2)'s half of threads, exit(2), exit_group(2), set_tid_address(2), robust lists, arch_prctl(2)."""
 from __future__ import annotations
 
-from errno import EINVAL, EPERM, ESRCH
+from errno import EAGAIN, EINVAL, EPERM, ESRCH
 
 from skete.abi.futex import ROBUST_LIST_HEAD_SIZE
 from skete.abi.sched import (ARCH_GET_FS, ARCH_GET_GS, ARCH_SET_FS, ARCH_SET_GS, CLONE_CHILD_CLEARTID,
@@ -18,6 +18,8 @@ def start_thread(task, flags: int, stack: int, parent_tid: int, child_tid: int, 
     if flags & CLONE_SETTLS and tls >= task.mm.high:
         raise OSError(EPERM, f"thread pointer {tls:#x}")
     kernel, process, vcpu = task.kernel, task.process, task.vcpu
+    if len(kernel.tasks) >= kernel.config.threads:
+        raise OSError(EAGAIN, f"{kernel.config.threads} threads")
     regs = vcpu.regs
     regs.rax = 0
     if stack:

@@ -25,6 +25,8 @@ _WITH_EXCLUSIVE = EPOLLIN | EPOLLOUT | EPOLLERR | EPOLLHUP | EPOLLWAKEUP | EPOLL
 _DEPTH = 5
 #: of how many the host can be asked to wait: the scheduler's and poll's own come on top
 _WAITABLE = 3
+#: descriptors that all instances watch together: fs.epoll.max_user_watches, which Linux derives from its memory
+_MOST_WATCHED = 1 << 18
 
 
 def _longest(one: Epoll, following, known: dict) -> int:
@@ -46,8 +48,9 @@ class _Item:
 class Epoll(Anonymous):
     """items: {description: {fd: _Item}}; by_host: {host descriptor: _Item}
     copies: host descriptors of ours that stand for duplicates, in all instances
+    watched: items in all instances
     """
-    copies = 0
+    copies = watched = 0
     __slots__ = ("host", "items", "by_host")
     kind = b"[eventpoll]"
 
@@ -73,6 +76,8 @@ class Epoll(Anonymous):
             raise OSError(EEXIST, f"descriptor {fd} is watched")
         if nested and (file.watches(self) or file.depth() + self.height() > _DEPTH):
             raise OSError(ELOOP, "epoll instances that watch each other")
+        if Epoll.watched >= _MOST_WATCHED:
+            raise OSError(ENOSPC, f"{Epoll.watched} are watched")
         host_fd, own = file.poll_fd, False
         if host_fd in self.by_host:
             if Epoll.copies >= host_limit() // 4:
@@ -80,6 +85,7 @@ class Epoll(Anonymous):
             host_fd, own = fcntl(host_fd, F_DUPFD_CLOEXEC, 0), True
             Epoll.copies += 1
         item = _Item(host_fd, own, events & ~EPOLLWAKEUP, data)
+        Epoll.watched += 1
         try:
             self.host.register(host_fd, item.events)
         except BaseException:
@@ -133,6 +139,7 @@ class Epoll(Anonymous):
 
     def _close(self, item: _Item) -> None:
         self.by_host.pop(item.host_fd, None)
+        Epoll.watched -= 1
         if item.own:
             os.close(item.host_fd)
             Epoll.copies -= 1

@@ -7,7 +7,7 @@ remembered until the position is set back to 0, so an offset keeps its meaning h
 from __future__ import annotations
 
 import os
-from errno import EINVAL, EISDIR, ENOENT, EROFS
+from errno import EINVAL, EISDIR, ENOENT, ENOMEM, EROFS
 
 from skete.abi.fcntl import O_DIRECTORY, O_LARGEFILE, SEEK_CUR, SEEK_SET
 from skete.abi.stat import DIRENT64, DT_DIR, DT_REG, S_IFDIR, S_IFMT
@@ -17,10 +17,17 @@ __all__ = ["OpenDirectory"]
 
 #: One call returns no more than this many bytes, whatever buffer the guest offers: its memory is ours meanwhile.
 _MOST = 1 << 18
+#: entries that all open directories remember together: some 100 bytes of ours each
+_REMEMBERED = 1 << 22
 
 
 class OpenDirectory(Description):
-    """A description on a directory node, which it owns."""
+    """A description on a directory node, which it owns.
+
+    known: the entries that have been asked for;  source: where the others come from
+    remembered: ``known`` of all open directories
+    """
+    remembered = 0
     __slots__ = ("directory", "position", "known", "source")
 
     def __init__(self, directory, flags: int):
@@ -48,6 +55,7 @@ class OpenDirectory(Description):
     def _rewind(self) -> None:
         if self.source is not None:
             self.source.close()     # a generator, which may hold a host descriptor
+        OpenDirectory.remembered -= len(self.known)
         self.known, self.source = [], None
 
     def _all(self):
@@ -71,10 +79,13 @@ class OpenDirectory(Description):
         while index >= len(known):
             if self.source is None:
                 self.source = self._all()
+            if OpenDirectory.remembered >= _REMEMBERED:
+                raise OSError(ENOMEM, f"open directories with {_REMEMBERED} entries")
             entry = next(self.source, None)
             if entry is None:
                 return None
             known.append(entry)
+            OpenDirectory.remembered += 1
         return known[index]
 
     def getdents(self, room: int) -> bytes:
@@ -84,7 +95,12 @@ class OpenDirectory(Description):
         out, used = [], 0
         room = min(room, _MOST)
         while True:
-            entry = self._entry(self.position)
+            try:
+                entry = self._entry(self.position)
+            except OSError:
+                if not out:
+                    raise
+                break
             if entry is None:
                 break
             name, ino, kind = entry

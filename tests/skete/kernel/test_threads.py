@@ -58,6 +58,12 @@ def test_clone_refuses(machine, sys, why, flags, errno):
     assert machine.kernel.unserved == ({56: 1} if errno == ENOSYS else {}), "a fork is named at the end"
 
 
+def test_a_machine_has_so_many_threads_and_no_more(machine, sys):
+    machine.kernel.config.threads = 2
+    assert sys.clone(GLIBC, STACK, PTID, CTID, TLS) > 0
+    assert sys.clone(GLIBC, STACK, PTID, CTID, TLS) == -EAGAIN
+
+
 def test_clone_says_when_the_engine_has_no_room(machine, sys):
     machine.process.space.room = 2
     assert sys.clone(GLIBC, STACK, PTID, CTID, TLS) > 0

@@ -135,3 +135,16 @@ def test_a_signalfd_wakes_a_waiter_only_for_what_it_can_read(guest):
     guest.machine.go()
     assert waiter.vcpu.result == 128
     assert guest.mm.read_u32(DATA) == 10
+
+
+def test_there_are_so_many_watched_and_no_more(guest, monkeypatch):
+    from skete.kernel.events import epoll
+    ep, fds = guest.call("epoll_create1", 0), [guest.call("eventfd2", 0, 0) for _ in range(3)]
+    monkeypatch.setattr(epoll, "_MOST_WATCHED", Epoll.watched + 2)
+    control(guest, ep, ADD, fds[0])
+    control(guest, ep, ADD, fds[1])
+    with pytest.raises(OSError) as refused:
+        control(guest, ep, ADD, fds[2])
+    assert refused.value.errno == errno.ENOSPC
+    control(guest, ep, DEL, fds[0])
+    control(guest, ep, ADD, fds[2])

@@ -2,7 +2,7 @@
 import os
 import stat
 import tarfile
-from errno import EEXIST, EINVAL, ENOENT, ENOSPC, ENXIO, EROFS
+from errno import EEXIST, EINVAL, ENOENT, ENOMEM, ENOSPC, ENXIO, EROFS
 
 import pytest
 
@@ -161,4 +161,19 @@ def test_as_many_inodes_as_there_may_be(monkeypatch):
     assert call("mkdir", "/tmp/e", 0o755) == -ENOSPC, "it has another name"
     assert call("rename", "/tmp/l", "/tmp/d/f") == call("mkdir", "/tmp/e", 0o755) == 0, "one was replaced"
     assert call("rmdir", "/tmp/e") == call("mkdir", "/tmp/e", 0o755) == 0
+    guest.close()
+
+
+def test_open_directories_remember_so_much_and_no_more(monkeypatch):
+    from skete.kernel.files import listing
+    guest = Mounted(Mount.parse_tmpfs("/tmp"))
+    for number in range(6):
+        guest.mkdir(f"/tmp/{number}", 0o755)
+    monkeypatch.setattr(listing, "_REMEMBERED", listing.OpenDirectory.remembered + 10)
+    one, other = guest.open("/tmp", os.O_RDONLY), guest.open("/tmp", os.O_RDONLY)
+    assert guest.raw("getdents64", one, BUFFER, 4096) == 8 * 24
+    assert guest.raw("getdents64", other, BUFFER, 4096) == 2 * 24, "what there is room for"
+    assert guest.raw("getdents64", other, BUFFER, 4096) == -ENOMEM
+    guest.call("close", one)
+    assert guest.raw("getdents64", other, BUFFER, 4096) == 6 * 24
     guest.close()
