@@ -45,7 +45,7 @@ def execveat(task, dirfd: int, path: bytes, argv: int, envp: int, flags: int):
         raise OSError(ENOENT, "the empty path")
     left = [_room(task.process)]
     arguments, environment = _strings(task.mm, argv, left), _strings(task.mm, envp, left)
-    found = program.find(task, dirfd, path, flags, arguments)
+    found = _find(task, dirfd, path, flags, arguments)
     try:
         return _execute(task, found, environment)
     finally:
@@ -56,6 +56,23 @@ def _room(process) -> int:
     """Bytes of strings and pointers that argv and envp may have: a quarter of RLIMIT_STACK, as Linux has it."""
     soft = process.rlimits[RLIMIT_STACK][0] if process.rlimits is not None else STACK_SIZE
     return max(min(soft // 4, STACK_SIZE // 4 * 3), ARG_MAX)
+
+
+def _find(task, dirfd: int, path: bytes, flags: int, arguments: list):
+    if task.creds.wear is None:
+        return program.find(task, dirfd, path, flags, arguments)
+    from skete.kernel.worn import by
+    with by(task):
+        return program.find(task, dirfd, path, flags, arguments)
+
+
+def _images(task, found) -> tuple:
+    kernel, namespace = task.kernel, task.process.fs.namespace
+    if task.creds.wear is None:
+        return program.images(kernel, namespace, found)
+    from skete.kernel.worn import by
+    with by(task):
+        return program.images(kernel, namespace, found)
 
 
 def _strings(mm, at: int, left: list) -> list:
@@ -79,7 +96,7 @@ def _strings(mm, at: int, left: list) -> list:
 def _execute(task, found, environment: list):
     """Leave everything behind and begin anew."""
     kernel, process = task.kernel, task.process
-    image, interp, keys = program.images(kernel, process.fs.namespace, found)
+    image, interp, keys = _images(task, found)
     creds, secure = credentials_of(task, found.file.stat(), found.set_ids)
     _alone(task)
     # What Linux does when a thread leaves its memory: a joiner, or a mutex that others share, may wait.
@@ -206,6 +223,6 @@ def _reset(task) -> None:
 
 
 ROWS = (
-    Row(59, execve, (PATH, ADDR, ADDR), "set-user-id bits have no effect; ENOSYS where the engine has one process only"),
+    Row(59, execve, (PATH, ADDR, ADDR), "no capabilities of files; ENOSYS where the engine has one process only"),
     Row(322, execveat, (FD, PATH, ADDR, ADDR, I32), "as execve"),
 )

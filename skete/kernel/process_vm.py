@@ -1,7 +1,7 @@
 """process_vm_readv(2), process_vm_writev(2): copying between this process's memory and another's.
 
-All of a machine's memory is one buffer, so a copy is one, whoever's the two sides are. Every process of a machine is
-the same user's; only one that is not dumpable (prctl) is nobody's to look into.
+All of a machine's memory is one buffer, so a copy is one, whoever's the two sides are. A process can be looked into by
+the same user, if it is dumpable (prctl) and has no more capabilities.
 """
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from errno import EFAULT, EINVAL, EPERM, ESRCH
 from struct import Struct
 
 from skete.abi.fcntl import IOV_MAX
+from skete.kernel.credentials import of
 from skete.kernel.files.transfer import iovec
 from skete.kernel.mm import PIECE
 from skete.kernel.row import ADDR, I32, SIZE, Row
@@ -20,7 +21,13 @@ _IOVEC = Struct("<QQ")
 
 def traceable(task, process) -> None:
     """Whether a thread may look into a process, as ptrace_may_access() has it. EPERM"""
-    if process is not task.process and process.prctl.get("dumpable", 1) != 1:
+    if process is task.process:
+        return
+    mine, its = task.creds, of(process)
+    if {its.uid, its.euid, its.suid} != {mine.uid} or {its.gid, its.egid, its.sgid} != {mine.gid} \
+            or its.permitted & ~mine.permitted:
+        raise OSError(EPERM, "another user's, or one with more capabilities")
+    if process.prctl.get("dumpable", 1) != 1:
         raise OSError(EPERM, "it is not dumpable")
 
 

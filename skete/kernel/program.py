@@ -102,7 +102,7 @@ def _open_place(task, place):
     st = place.found()
     if st.st_mode & S_IFMT == S_IFLNK:
         raise OSError(ELOOP, "a symbolic link")
-    _check(st, place.parent.access(place.name, X_OK, True))
+    _check(st, place.parent.access(place.name, X_OK))
     if task is not None:        # a machine that is about to start has none, and nothing open
         not_written(task.kernel, st)
     return place.parent.open(task, place.name, O_RDONLY, 0, st).hold()

@@ -23,16 +23,14 @@ __all__ = ["CALLS", "LATE", "as_monitor", "begin", "being", "by", "check", "fsui
 #: calls that are about files by name, or change what is known of one
 CALLS = frozenset((
     2, 4, 6, 21, 76, 80, 81, 82, 83, 84, 85, 86, 87, 88, 89, 90, 91, 92, 93, 94, 132, 133, 137, 161, 188, 189, 190, 191,
-    192, 193, 194, 195, 196, 197, 198, 199, 235, 254, 257, 258, 259, 260, 261, 262, 263, 264, 265, 266, 267, 268, 269,
-    280, 316, 332, 437, 439))
+    192, 193, 194, 195, 196, 197, 198, 199, 209, 235, 254, 257, 258, 259, 260, 261, 262, 263, 264, 265, 266, 267, 268,
+    269, 280, 316, 332, 437, 439))
 #: calls that change a file's content, and the place of the descriptor among their words: the host takes the set-id bits
 #: off such a file where it is not CAP_FSETID's owner who asks
 _WRITES = {1: 0, 18: 0, 20: 0, 40: 0, 77: 0, 275: 2, 285: 0, 296: 0, 326: 2, 328: 0}
 _SET_IDS = 0o6000
-#: what such calls import when they need it: to be there before, since a guest's user may not be able to read it
-LATE = ("ctypes", "mmap", "tempfile", "skete.kernel.net.local", "skete.kernel.files.cowmove",
-        "skete.kernel.files.hostcall", "skete.kernel.files.mapped", "skete.kernel.files.tmpfs",
-        "skete.kernel.files.filelimit", "skete.kernel.files.resolve", "skete.kernel.files.hostdir")
+#: what the kernel imports of Python's own modules when it needs it
+LATE = ("ctypes", "mmap", "tempfile")
 _GENERATOR = type((lambda: (yield))())
 _CAPSET, _SETFSUID, _SETFSGID, _SETGROUPS = 126, 122, 123, 116
 _VERSION = 0x2008_0522
@@ -127,10 +125,20 @@ def begin(kernel) -> None:
     """A thread of this machine is somebody else from now on."""
     if kernel.service is service:
         return
-    for name in LATE:
-        __import__(name)
+    _import_everything()
     _monitor()
     kernel.service = service
+
+
+def _import_everything() -> None:
+    """What is imported later may be where the guest's user cannot read: so nothing is."""
+    here = os.path.dirname(__file__)
+    for room in ("", "events/", "files/", "net/"):
+        for name in os.listdir(os.path.join(here, room)):
+            if name.endswith(".py"):
+                __import__(f"{__package__}.{room.replace('/', '.')}{name[:-3]}")
+    for name in LATE:
+        __import__(name)
 
 
 def _change(wear: tuple | None) -> tuple | None:

@@ -1,4 +1,4 @@
-"""System calls that change what is known of a file: mode, owner, times. The host's permissions decide."""
+"""System calls that change what is known of a file: mode, owner, times. On a host folder the host decides."""
 from __future__ import annotations
 
 from errno import EINVAL, EROFS
@@ -163,16 +163,15 @@ def _nanoseconds(time: tuple, before: int | None) -> int:
     return time_ns() if ns == UTIME_NOW else seconds * _NS + ns
 
 
-_OWNER = "the host user's permissions, whatever the guest's ids"
 ROWS = (
     Row(90, chmod, (PATH, U32)),
     Row(91, fchmod, (FD, U32)),
-    Row(92, chown, (PATH, U32, U32), _OWNER),
-    Row(93, fchown, (FD, U32, U32), _OWNER),
-    Row(94, lchown, (PATH, U32, U32), _OWNER),
+    Row(92, chown, (PATH, U32, U32)),
+    Row(93, fchown, (FD, U32, U32)),
+    Row(94, lchown, (PATH, U32, U32)),
     Row(132, utime, (PATH, ADDR)),
     Row(235, utimes, (PATH, ADDR)),
-    Row(260, fchownat, (FD, PATH, U32, U32, I32), _OWNER),
+    Row(260, fchownat, (FD, PATH, U32, U32, I32)),
     Row(261, futimesat, (FD, ADDR, ADDR)),
     Row(268, fchmodat, (FD, PATH, U32)),
     Row(280, utimensat, (FD, ADDR, ADDR, I32), "UTIME_OMIT of one time and UTIME_NOW of one take two host calls"),

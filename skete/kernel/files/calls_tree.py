@@ -212,7 +212,7 @@ def chroot(task, path: bytes) -> int:
 
 
 def _search(node, name: bytes) -> None:
-    if not node.access(name, 1, True):
+    if not node.access(name, 1):
         raise OSError(EACCES, "no search permission")
 
 

@@ -23,6 +23,7 @@ from skete.kernel.files.cowpart import Below, Part
 from skete.kernel.files.hostdir import open_root
 from skete.kernel.files.layer import Layer, copy_up, discard
 from skete.kernel.files.mounts import Mount
+from skete.kernel.worn import as_monitor
 
 __all__ = ["Cow"]
 
@@ -117,7 +118,7 @@ class Cow(Mount):
 
     def may_write(self, file) -> None:
         """EACCES where a file below must not be written to."""
-        if file.below is not None and not os.access(b"/proc/self/fd/%d" % file.host_fd, os.W_OK):
+        if file.below is not None and not os.access(b"/proc/self/fd/%d" % file.host_fd, os.W_OK, effective_ids=True):
             raise PermissionError(13, "the host says no")
 
     def copy_up_open(self, file) -> None:
@@ -140,6 +141,7 @@ class Cow(Mount):
                 node.close()
         self._nameless(file)
 
+    @as_monitor
     def _nameless(self, file) -> None:
         from skete.kernel.files.layer import copy_data, open_below, quietly, temporary
         fd, name = self.layer.fd, temporary()
@@ -172,6 +174,7 @@ class Cow(Mount):
             node = child
         return node
 
+    @as_monitor
     def raise_directory(self, path: tuple) -> None:
         """Make the folder at a path, and those that lead to it, exist in the layer."""
         node = self._root
@@ -186,6 +189,7 @@ class Cow(Mount):
             node = child
         node.close()
 
+    @as_monitor
     def copied(self, node: CowDirectory, name: bytes, st, whole: bool) -> None:
         """Copy up one entry of a directory that is in the layer itself."""
         upper, links = node.upper, self.links

@@ -13,6 +13,7 @@ from skete.kernel.files.hostdir import under_umask
 from skete.kernel.files.layer import META, OPAQUE, PREFIX, exists, temporary
 from skete.kernel.files.listing import OpenDirectory
 from skete.kernel.files.node import Directory
+from skete.kernel.worn import as_monitor, fsuid
 
 __all__ = ["CowDirectory"]
 
@@ -44,6 +45,7 @@ class CowDirectory(Directory):
     def alive(self) -> bool:
         return not self.dead
 
+    @as_monitor
     def fresh(self) -> None:
         """Look again where it is, after a directory somewhere has been copied up or renamed. Its path is true: those
         who hold it see to that."""
@@ -75,13 +77,18 @@ class CowDirectory(Directory):
             except FileNotFoundError:
                 if self.lower is None or exists(self.upper.fd, PREFIX + name):
                     raise
-        st = self.lower.stat(name)
+        st = self.lower.stat(name) if self.upper is None else self._stat_below(name)
         links = self.mount.links
         if links.copied and links.several(st) and st.st_ino in links.copied:
             self.rise()
             links.give(st.st_ino, self.upper.fd, name)
             return self.upper, self.upper.stat(name)
         return self.lower, st
+
+    @as_monitor
+    def _stat_below(self, name: bytes):
+        """Who may search here is the upper half's to say, and has been asked."""
+        return self.lower.stat(name)
 
     def below(self, name: bytes) -> bool:
         """Whether the folder below has something under a name, which the layer has to hide."""
@@ -117,8 +124,8 @@ class CowDirectory(Directory):
         _, st = self.find(name)
         return self.mount.shown(st, links=0 if self.dead else None)
 
-    def access(self, name: bytes, mode: int, effective: bool) -> bool:
-        return self.find(name)[0].access(name, mode, effective)
+    def access(self, name: bytes, mode: int) -> bool:
+        return self.find(name)[0].access(name, mode)
 
     def statfs(self) -> tuple:
         return self.mount._root.upper.statfs()
@@ -147,7 +154,7 @@ class CowDirectory(Directory):
     def xattr_path(self, name: bytes, changes: bool = False) -> bytes:
         part, st = self.find(name)
         if changes and part.is_below:
-            if not part.access(name, W_OK, True):
+            if not part.access(name, W_OK):
                 raise OSError(EACCES, "the host says no")
             self.copy_up(name)
             part = self.upper
@@ -168,7 +175,7 @@ class CowDirectory(Directory):
             kind = now.st_mode & S_IFMT
             wanted = _WANTED[flags & O_ACCMODE] | (W_OK if flags & O_TRUNC else 0)
             if kind == S_IFIFO or kind == S_IFREG and wanted & W_OK:
-                if not part.access(name, wanted, True):
+                if not part.access(name, wanted):
                     raise OSError(EACCES, "the host says no")
                 self.copy_up(name, not flags & O_TRUNC)
                 part = self.upper
@@ -179,7 +186,7 @@ class CowDirectory(Directory):
         if not flags & O_PATH:
             if flags & (O_ACCMODE | O_CREAT):
                 raise OSError(EISDIR, "a directory")
-            if not self.access(name, R_OK, True):
+            if not self.access(name, R_OK):
                 raise OSError(EACCES, "the host says no")
         if name == b".":
             self.fresh()
@@ -222,24 +229,32 @@ class CowDirectory(Directory):
                 self.mount.copied(self, name, st, whole)
         return self.upper
 
-    def changing(self, name: bytes = b"") -> Part:
-        """The half in the layer, in which a name is to be made or taken away. EACCES ENOENT EPERM"""
+    def allowed(self, name: bytes = b"") -> None:
+        """A name is to be made or taken away. EACCES ENOENT EPERM"""
         self.fresh()
         if self.dead:
             raise OSError(ENOENT, "the directory has been removed")
         if name.startswith(PREFIX):
             raise OSError(EPERM, "a name of the layer's own")
-        if self.lower is not None and (self.upper is None or os.fstat(self.lower.fd).st_uid != os.geteuid()) \
-                and not self.lower.access(b".", W_OK | X_OK, True):
+        part = self.upper or self.lower
+        me = os.geteuid()       # what we do ourselves in the layer the host does not check
+        if (fsuid() != me or self.lower is not None and (self.upper is None or os.fstat(self.lower.fd).st_uid != me)) \
+                and not part.access(b".", W_OK | X_OK):
             raise OSError(EACCES, "the host says no")
+
+    def changing(self, name: bytes = b"") -> Part:
+        """The half in the layer, in which a name is to be made or taken away. EACCES ENOENT EPERM"""
+        self.allowed(name)
         self.rise()
         return self.upper
 
+    @as_monitor
     def cover(self, name: bytes) -> None:
         """Hide what the folder below has under a name."""
         os.close(os.open(PREFIX + name, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644,
                          dir_fd=self.upper.fd))
 
+    @as_monitor
     def uncover(self, name: bytes) -> None:
         if self.lower is not None:
             try:
@@ -289,6 +304,7 @@ class CowDirectory(Directory):
 
     def unlink(self, name: bytes) -> None:
         part, st = self.find(name)
+        self.allowed()
         if st.st_mode & S_IFMT == S_IFDIR:
             raise OSError(EISDIR, "a directory")
         self.take(name, part.is_below, st)
@@ -311,16 +327,20 @@ class CowDirectory(Directory):
                 raise
 
     def may_take(self, st) -> None:
-        here, me = os.fstat(self.lower.fd), os.geteuid()
+        here, me = os.fstat(self.lower.fd), fsuid()
         if here.st_mode & _STICKY and me not in (0, here.st_uid, st.st_uid):
             raise OSError(EPERM, "another user's, in a sticky directory")
 
+    @as_monitor
     def empty(self) -> bool:
         """Whether the guest sees nothing in it."""
         return next(self.entries(), None) is None
 
     def rmdir(self, name: bytes) -> None:
         part, st = self.find(name)
+        self.allowed()
+        if part.is_below:
+            self.may_take(st)
         if st.st_mode & S_IFMT != S_IFDIR:
             raise OSError(ENOTDIR, "no directory")
         node = self.enter(name)
@@ -329,9 +349,7 @@ class CowDirectory(Directory):
                 raise OSError(ENOTEMPTY, "not empty")
         finally:
             node.close()
-        self.changing()
-        if part.is_below:
-            self.may_take(st)
+        self.rise()
         if self.below(name):
             self.cover(name)
         if not part.is_below:
@@ -346,7 +364,7 @@ class CowDirectory(Directory):
 
     def _owned(self, name: bytes) -> None:
         part, st = self.find(name)
-        if part.is_below and os.geteuid() not in (0, st.st_uid):
+        if part.is_below and fsuid() not in (0, st.st_uid):
             raise OSError(EPERM, "another user's")
 
     def chmod(self, name: bytes, mode: int) -> None:
@@ -359,7 +377,7 @@ class CowDirectory(Directory):
         self.copy_up(name).chown(name, uid, gid)
 
     def utime(self, name: bytes, times: tuple | None) -> None:
-        if times is not None or not self.access(name, W_OK, True):
+        if times is not None or not self.access(name, W_OK):
             self._owned(name)
         self.copy_up(name).utime(name, times)
 
@@ -368,6 +386,6 @@ class CowDirectory(Directory):
         kind = st.st_mode & S_IFMT
         if kind != S_IFREG:
             raise OSError(EISDIR if kind == S_IFDIR else EINVAL, "no regular file")
-        if part.is_below and not part.access(name, W_OK, True):
+        if part.is_below and not part.access(name, W_OK):
             raise OSError(EACCES, "the host says no")
         self.copy_up(name).truncate(name, length)

@@ -8,6 +8,7 @@ from skete.abi.fcntl import RENAME_EXCHANGE, RENAME_NOREPLACE
 from skete.abi.stat import DT_DIR, S_IFDIR, S_IFMT
 from skete.kernel.files.cowdir import CowDirectory
 from skete.kernel.files.cowpart import opaque, sweep
+from skete.kernel.worn import as_monitor
 
 __all__ = ["link", "rename"]
 
@@ -99,6 +100,7 @@ def _may_replace(folder: bool, there, other: CowDirectory, new: bytes) -> None:
             inner.close()
 
 
+@as_monitor
 def _lift(node: CowDirectory, name: bytes, st) -> None:
     """Copy up a name with everything under it, and let a directory hide what is below: it will be moved."""
     node.copy_up(name)

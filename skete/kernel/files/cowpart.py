@@ -8,6 +8,7 @@ from skete.abi.stat import DT_DIR
 from skete.kernel.files.cowfile import CowFile, CowPath
 from skete.kernel.files.hostdir import HostDirectory
 from skete.kernel.files.layer import OPAQUE, open_below, quietly
+from skete.kernel.worn import as_monitor
 
 __all__ = ["Below", "Part", "dup_part", "enter_part", "entries_of", "opaque", "sweep"]
 
@@ -33,11 +34,13 @@ def dup_part(part: Part) -> Part:
     return type(part)(part.mount, part.path, os.dup(part.fd), True)
 
 
+@as_monitor
 def enter_part(part: Part, name: bytes) -> Part:
     fd = os.open(name, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=part.fd)
     return type(part)(part.mount, part.path + (name,), fd, True)
 
 
+@as_monitor
 def _readable(part: Part) -> int:
     flags = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
     try:
@@ -58,6 +61,7 @@ def entries_of(part: Part):
         os.close(fd)
 
 
+@as_monitor
 def opaque(folder: Part, name: bytes) -> None:
     """Let a directory in the layer hide all of the one below."""
     inner = enter_part(folder, name)
@@ -68,6 +72,7 @@ def opaque(folder: Part, name: bytes) -> None:
         inner.drop()
 
 
+@as_monitor
 def sweep(folder: Part, name: bytes) -> None:
     """Remove the marks from a directory in the layer that shows the guest nothing."""
     inner = enter_part(folder, name)

@@ -64,10 +64,12 @@ class HostDirectory(Directory):
         return os.readlink(name, dir_fd=self.fd)
 
     def stat(self, name: bytes):
+        if name == b".":
+            return os.fstat(self.fd)        # to look it up here would take the permission to search it
         return os.stat(name, dir_fd=self.fd, follow_symlinks=False)
 
-    def access(self, name: bytes, mode: int, effective: bool) -> bool:
-        return os.access(name, mode, dir_fd=self.fd, effective_ids=effective, follow_symlinks=False)
+    def access(self, name: bytes, mode: int) -> bool:
+        return os.access(name, mode, dir_fd=self.fd, effective_ids=True, follow_symlinks=False)
 
     def statfs(self) -> tuple:
         return statfs_fields(os.fstatvfs(self.fd), self.mount.readonly)

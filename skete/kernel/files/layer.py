@@ -18,6 +18,7 @@ from errno import EAGAIN, ENAMETOOLONG, ENODATA, ENOENT, ENOTDIR, EOPNOTSUPP, EP
 from fcntl import LOCK_EX, LOCK_NB, flock
 
 from skete.abi.stat import S_IFDIR, S_IFIFO, S_IFLNK, S_IFMT, S_IFREG, S_IFSOCK
+from skete.kernel.worn import as_monitor
 
 __all__ = ["LOWER", "META", "OPAQUE", "PREFIX", "Layer", "Links", "copy_attributes", "copy_data", "copy_up",
            "discard", "exists", "open_below", "quietly", "temporary"]
@@ -114,6 +115,7 @@ class Links:
         """Whether a file below is one of these."""
         return st.st_nlink > 1 and st.st_mode & S_IFMT == S_IFREG and st.st_dev == self.device
 
+    @as_monitor
     def count(self, number: int, change: int, first: int) -> None:
         """A file below has more or fewer names; ``first``: how many it has there."""
         self._open()
@@ -124,6 +126,7 @@ class Links:
         if now <= 0 and self.copied.pop(number, None):
             os.unlink(name, dir_fd=self.fd)
 
+    @as_monitor
     def keep(self, number: int, folder_fd: int, name: bytes) -> None:
         """The copy of a file below has been made."""
         self._open()
@@ -131,6 +134,7 @@ class Links:
         st = os.stat(name, dir_fd=folder_fd, follow_symlinks=False)
         self.copied[number] = st.st_dev, st.st_ino
 
+    @as_monitor
     def give(self, number: int, folder_fd: int, name: bytes) -> None:
         """Another name below leads to a file that has been copied: so does it now in the layer."""
         with quietly(folder_fd):
@@ -143,6 +147,7 @@ class Links:
             os.close(fd)
 
 
+@as_monitor
 def exists(folder_fd: int, name: bytes) -> bool:
     """Whether there is something under a name."""
     try:

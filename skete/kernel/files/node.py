@@ -61,8 +61,8 @@ class Directory:
         """An os.stat_result, or what has its fields. ENOENT"""
         raise OSError(ENOENT, name.decode(errors="replace"))
 
-    def access(self, name: bytes, mode: int, effective: bool) -> bool:
-        """Whether R_OK, W_OK, X_OK are all given."""
+    def access(self, name: bytes, mode: int) -> bool:
+        """Whether R_OK, W_OK, X_OK are all given to the thread that asks."""
         return True
 
     def statfs(self) -> tuple:

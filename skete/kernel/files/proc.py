@@ -6,6 +6,7 @@ from errno import EACCES, ELOOP, ENOENT, ENOTDIR, EXDEV
 
 from skete.abi.fcntl import O_DIRECTORY, O_PATH
 from skete.abi.stat import S_IFDIR, S_IFMT
+from skete.kernel.credentials import of
 from skete.kernel.files import procinfo
 from skete.kernel.files.node import Directory, Place
 from skete.kernel.files.procset import SETTINGS, comm
@@ -33,7 +34,7 @@ class OpenFile(Directory):
     def statfs(self) -> tuple:
         return self.description.statfs()
 
-    def access(self, name: bytes, mode: int, effective: bool) -> bool:
+    def access(self, name: bytes, mode: int) -> bool:
         return True
 
     def open(self, task, name: bytes, flags: int, mode: int, st):
@@ -92,6 +93,7 @@ class _ExeLink(Link):
         self.process = process
 
     def jump(self, task) -> Place | None:
+        _looked_into(task, self.process)
         program = self.process.program
         if program is None:
             return None
@@ -106,20 +108,52 @@ class _Granted:
         self.readonly, self.namespace = readonly, namespace
 
 
-class _Fds(Folder):
-    """owner: a process, or a thread, which may have files of its own"""
+class _Private:
+    """An entry of a process, and so its user's; root's where others are not to look into it."""
 
-    def __init__(self, owner):
-        self.owner = owner
+    def owner(self, task) -> tuple:
+        process = self.process
+        creds = of(process)
+        return (creds.euid, creds.egid) if process.prctl.get("dumpable", 1) == 1 and creds.host is not None else (0, 0)
+
+    def grants(self, task, wanted: int) -> bool:
+        return super().grants(task, wanted) or task is not None and task.process is self.process
+
+
+class _PrivateText(_Private, Text):
+    def __init__(self, process, produce, mode: int = 0o400):
+        super().__init__(produce, mode)
+        self.process = process
+
+    def grants(self, task, wanted: int) -> bool:
+        return Entry.grants(self, task, wanted)
+
+
+class _Fds(_Private, Folder):
+    """whose: a process, or a thread, which may have files of its own"""
+    mode = S_IFDIR | 0o500
+
+    def __init__(self, whose):
+        self.whose, self.process = whose, getattr(whose, "process", whose)
 
     def lookup(self, task, name: bytes) -> Entry | None:
         try:
-            return _FdLink(self.owner.files.get(int(name)))
+            return _FdLink(self.whose.files.get(int(name)))
         except (ValueError, OSError):
             return None
 
     def names(self, task) -> list:
-        return [b"%d" % fd for fd in self.owner.files.numbers()]
+        return [b"%d" % fd for fd in self.whose.files.numbers()]
+
+
+def _looked_into(task, process) -> None:
+    """What the links of a process lead to is for those who may look into it. EACCES"""
+    if process is not task.process and task.creds.host is not None:
+        from skete.kernel.process_vm import traceable
+        try:
+            traceable(task, process)
+        except OSError:
+            raise OSError(EACCES, "another user's process") from None
 
 
 def _exe(process) -> bytes:
@@ -150,11 +184,11 @@ def _children(thread) -> Text:
 
 #: name -> what stands there, made from the process
 _PROCESS = {
-    b"auxv": lambda process: Text(lambda task: getattr(process, "auxv", b"") or b"", 0o400),
+    b"auxv": lambda process: _PrivateText(process, lambda task: getattr(process, "auxv", b"") or b""),
     b"cmdline": lambda process: Text(lambda task: _strings(process.argv)),
     b"comm": _comm,
     b"cwd": lambda process: Link(lambda task: process.fs.cwd_path()),
-    b"environ": lambda process: Text(lambda task: _strings(process.envp), 0o400),
+    b"environ": lambda process: _PrivateText(process, lambda task: _strings(process.envp)),
     b"exe": _ExeLink,
     b"fd": _Fds,
     b"fdinfo": lambda process: _FdInfos(process),
@@ -164,7 +198,7 @@ _PROCESS = {
 }
 
 
-class _ProcessFolder(Folder):
+class _ProcessFolder(_Private, Folder):
     def __init__(self, process):
         self.process = process
 
@@ -178,7 +212,7 @@ class _ProcessFolder(Folder):
         process = self.process
         found = procinfo.PROCESS.get(name)
         if found is not None:
-            return Text(lambda task: found[0](process), found[1])
+            return _PrivateText(process, lambda task: found[0](process), found[1])
         about = procinfo.MOUNTS.get(name)
         return Text(about) if about is not None else None
 
@@ -225,7 +259,7 @@ class _Threads(Folder):
 class _FdInfos(_Fds):
     def lookup(self, task, name: bytes) -> Entry | None:
         try:
-            description = self.owner.files.get(int(name))
+            description = self.whose.files.get(int(name))
         except (ValueError, OSError):
             return None
         return Text(lambda task: procinfo.fdinfo(description))

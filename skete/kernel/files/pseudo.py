@@ -20,6 +20,10 @@ __all__ = ["Entry", "Folder", "Link", "MadeUp", "PseudoDirectory", "Setting", "S
 _KINDS = {S_IFREG: DT_REG, S_IFDIR: DT_DIR, S_IFLNK: DT_LNK, S_IFCHR: DT_CHR}
 
 
+#: what opening for reading, for writing, for both and for neither takes
+_WANTED = (4, 2, 6, 6)
+
+
 class Stat:
     """The fields of os.stat_result that calls use, for what has no inode on the host. Times in ns."""
     __slots__ = ("st_dev", "st_ino", "st_nlink", "st_mode", "st_uid", "st_gid", "st_rdev", "st_size", "st_blksize",
@@ -39,6 +43,16 @@ class Entry:
 
     def size(self, task) -> int:
         return 0
+
+    def owner(self, task) -> tuple:
+        """(uid, gid)"""
+        return 0, 0
+
+    def grants(self, task, wanted: int) -> bool:
+        """Whether a thread has R_OK, W_OK, X_OK of it. Where the identity does not act, all of it is the guest's."""
+        if task is None or task.creds.host is None:
+            return self.mode >> 6 & wanted == wanted
+        return task.creds.may(*self.owner(task), self.mode, wanted, self.mode & S_IFMT == S_IFDIR)
 
     def stat(self, task):
         """What is shown in place of a made-up stat, or None."""
@@ -114,7 +128,10 @@ class PseudoDirectory(Directory):
     def _find(self, name: bytes) -> Entry:
         if name == b".":
             return self.folder
-        entry = self.folder.lookup(self.mount.namespace.task, name)
+        task = self.mount.namespace.task
+        if not self.folder.grants(task, 1):
+            raise OSError(EACCES, "no search permission")
+        entry = self.folder.lookup(task, name)
         if entry is None:
             raise OSError(ENOENT, name.decode(errors="replace"))
         return entry
@@ -126,7 +143,7 @@ class PseudoDirectory(Directory):
             return given
         path = self.path if name == b"." else self.path + (name,)
         return Stat(entry.mode, namespace.inode(path), entry.size(namespace.task), entry.rdev,
-                    now_ns=namespace.made_ns)
+                    *entry.owner(namespace.task), now_ns=namespace.made_ns)
 
     def enter(self, name: bytes) -> "PseudoDirectory":
         entry = self._find(name)
@@ -147,9 +164,8 @@ class PseudoDirectory(Directory):
     def stat(self, name: bytes) -> Stat:
         return self._stat(name, self._find(name))
 
-    def access(self, name: bytes, mode: int, effective: bool) -> bool:
-        # Made up for one user, who owns all of it.
-        return self._find(name).mode >> 6 & mode == mode
+    def access(self, name: bytes, mode: int) -> bool:
+        return self._find(name).grants(self.mount.namespace.task, mode)
 
     def statfs(self) -> tuple:
         return (self.mount.magic, 4096, 0, 0, 0, 0, 0, 0, 255, 4096, ST_VALID)
@@ -175,6 +191,8 @@ class PseudoDirectory(Directory):
             directory = PseudoDirectory(self.mount, path, entry, True)
             if flags & O_PATH:
                 return PseudoPath(flags, path, self._stat(name, entry), directory)
+            if not entry.grants(task, 4):
+                raise OSError(EACCES, "not to be listed")
             return OpenDirectory(directory, flags)
         if flags & O_PATH:
             return PseudoPath(flags, path, self._stat(name, entry))
@@ -182,8 +200,8 @@ class PseudoDirectory(Directory):
             raise OSError(ENOTDIR, "no directory")
         if isinstance(entry, Link):
             raise OSError(ELOOP, "a symbolic link")
-        if flags & O_ACCMODE and not entry.mode & 0o222:
-            raise OSError(EACCES, "read-only")
+        if flags & O_ACCMODE and not entry.mode & 0o222 or not entry.grants(task, _WANTED[flags & O_ACCMODE]):
+            raise OSError(EACCES, "its mode")
         return entry.open(task, path, flags, self._stat(name, entry))
 
 

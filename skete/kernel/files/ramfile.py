@@ -1,20 +1,21 @@
 """An open file whose content is memory, and the inode behind it."""
 from __future__ import annotations
 
-from errno import EAGAIN, EBUSY, EINVAL, ENOTDIR, EOPNOTSUPP, EPERM, EROFS
+from errno import EACCES, EAGAIN, EBUSY, EINVAL, ENOTDIR, EOPNOTSUPP, EPERM, EROFS
 from time import time_ns
 
 from skete.abi.fcntl import F_ADD_SEALS, F_GET_SEALS, F_SEAL_FUTURE_WRITE, F_SEAL_GROW, F_SEAL_SEAL, F_SEAL_SHRINK, \
     F_SEAL_WRITE, FALLOC_FL_KEEP_SIZE, FALLOC_FL_PUNCH_HOLE, LOCK_SH, LOCK_UN, O_ACCMODE, O_APPEND, O_DIRECTORY, \
     O_LARGEFILE, O_TRUNC, RWF_APPEND, RWF_NOAPPEND, SEEK_CUR, SEEK_DATA, SEEK_END, SEEK_HOLE, SEEK_SET
 from skete.abi.ioctls import FIONREAD
-from skete.abi.stat import S_IFDIR, S_IFLNK, S_IFMT, S_IFREG, ST_RDONLY, ST_VALID, TMPFS_MAGIC
+from skete.abi.stat import S_IFDIR, S_IFLNK, S_IFMT, S_IFREG, S_ISGID, ST_RDONLY, ST_VALID, TMPFS_MAGIC
 from skete.engine import PAGE
+from skete.kernel.credentials import CHOWN, FSETID
 from skete.kernel.files.description import Description
 from skete.kernel.files.pseudo import Stat
 from skete.kernel.files.ram import Content
 
-__all__ = ["INODES", "RamFile", "RamInode", "ram_statfs"]
+__all__ = ["INODES", "RamFile", "RamInode", "ram_statfs", "wanted_by"]
 
 #: files, directories and links of one mount: even an empty one takes a kilobyte of the monitor's memory
 INODES = 1 << 18
@@ -63,24 +64,50 @@ class RamInode:
         if content:
             self.mtime_ns = now
             if self.mode & 0o6000 and self.children is None:
-                self._drop_privileges()
+                who = _asking(self.content) if self.content is not None else None
+                if who is None or not who.has(FSETID):
+                    self._drop_privileges()
 
     def _drop_privileges(self) -> None:
-        """Whoever has no CAP_FSETID takes the set-id bits off what they change."""
+        """The set-id bits go: S_ISGID where it is not about locking."""
         self.mode &= ~(0o6000 if self.mode & 0o010 else 0o4000)
 
-    def chmod(self, mode: int) -> None:
+    def may(self, who, wanted: int) -> bool:
+        """Whether Credentials have R_OK, W_OK, X_OK of it; None: the machine itself."""
+        return who is None or who.may(self.uid, self.gid, self.mode, wanted, self.children is not None)
+
+    def chmod(self, mode: int, who) -> None:
+        """EPERM"""
+        if who is not None:
+            if not who.owns(self.uid):
+                raise OSError(EPERM, "another user's")
+            if mode & S_ISGID and not who.member(self.gid) and not who.has(FSETID):
+                mode &= ~S_ISGID
         self.mode = self.mode & S_IFMT | mode
         self.changed(False)
 
-    def chown(self, uid: int, gid: int) -> None:
-        if uid not in (-1, self.uid) or gid not in (-1, self.gid):
-            raise OSError(EPERM, "takes CAP_CHOWN")
+    def chown(self, uid: int, gid: int, who) -> None:
+        """EPERM"""
+        if who is not None and not who.has(CHOWN):
+            mine = who.fsuid == self.uid
+            if uid != -1 and not (mine and uid == self.uid) \
+                    or gid != -1 and not (mine and (gid == self.gid or who.member(gid))):
+                raise OSError(EPERM, "takes CAP_CHOWN")
+        if uid != -1:
+            self.uid = uid
+        if gid != -1:
+            self.gid = gid
         if self.children is None:       # chown(2): whoever calls it, and even where nothing changes
             self._drop_privileges()
         self.changed(False)
 
-    def utime(self, times: tuple | None) -> None:
+    def utime(self, times: tuple | None, who) -> None:
+        """EACCES EPERM"""
+        if who is not None and not who.owns(self.uid):
+            if times is not None:
+                raise OSError(EPERM, "another user's")
+            if not self.may(who, 2):
+                raise OSError(EACCES, "another user's, and not writable")
         self.ctime_ns = now = time_ns()
         self.atime_ns, self.mtime_ns = times or (now, now)
 
@@ -110,6 +137,17 @@ def ram_statfs(store, quota, readonly: bool = False, inodes: int = 0) -> tuple:
     free = max(0, limit - used) >> 12
     return (TMPFS_MAGIC, PAGE, limit >> 12, free, free, INODES, INODES - inodes, 0, 255, PAGE,
             ST_VALID | (ST_RDONLY if readonly else 0))
+
+
+def _asking(content):
+    """Whose call is being served: Credentials, or None."""
+    task = content.store.kernel.current if content.store is not None else None
+    return task.creds if task is not None else None
+
+
+def wanted_by(flags: int) -> int:
+    """What open(2) with these flags wants of a file: R_OK, W_OK."""
+    return (4, 2, 6, 6)[flags & O_ACCMODE] | (2 if flags & O_TRUNC else 0)
 
 
 def _mapped(content) -> bool:
@@ -246,19 +284,21 @@ class RamFile(Description):
         inode.flocks = held or None
 
     def chmod(self, mode: int) -> None:
-        self.inode.chmod(mode)
+        self.inode.chmod(mode, _asking(self.inode.content))
 
     def chown(self, uid: int, gid: int) -> None:
-        self.inode.chown(uid, gid)
+        self.inode.chown(uid, gid, _asking(self.inode.content))
 
     def utime(self, times: tuple | None) -> None:
-        self.inode.utime(times)
+        self.inode.utime(times, _asking(self.inode.content))
 
     def reopen(self, flags: int) -> Description:
         if self.readonly and flags & O_ACCMODE:
             raise OSError(EROFS, "mounted read-only")
         if flags & O_DIRECTORY:
             raise OSError(ENOTDIR, "no directory")
+        if not self.inode.may(_asking(self.inode.content), wanted_by(flags)):
+            raise OSError(EACCES, "its mode")
         file = RamFile(self.inode, flags, self.path, self.mount)
         if flags & O_TRUNC:
             self.inode.truncate(0)

@@ -2,18 +2,21 @@
 from __future__ import annotations
 
 import os
-from errno import EACCES, EEXIST, EINVAL, EISDIR, ELOOP, ENOENT, ENOSPC, ENOTDIR, ENOTEMPTY, ENXIO, EROFS, EXDEV
+from errno import EACCES, EEXIST, EINVAL, EISDIR, ELOOP, ENOENT, ENOSPC, ENOTDIR, ENOTEMPTY, ENXIO, EPERM, EROFS, EXDEV
 
-from skete.abi.fcntl import O_ACCMODE, O_CREAT, O_DIRECTORY, O_NONBLOCK, O_PATH, O_TMPFILE_BIT, O_TRUNC, \
+from skete.abi.fcntl import O_ACCMODE, O_CREAT, O_DIRECTORY, O_NOATIME, O_NONBLOCK, O_PATH, O_TMPFILE_BIT, O_TRUNC, \
     RENAME_EXCHANGE, RENAME_NOREPLACE
-from skete.abi.stat import DT_DIR, DT_FIFO, DT_LNK, DT_REG, DT_SOCK, S_IFDIR, S_IFIFO, S_IFLNK, S_IFMT, S_IFREG, S_IFSOCK
+from skete.abi.stat import DT_DIR, DT_FIFO, DT_LNK, DT_REG, DT_SOCK, S_IFDIR, S_IFIFO, S_IFLNK, S_IFMT, S_IFREG, S_IFSOCK, \
+    S_ISGID, S_ISVTX, S_IXGRP
+from skete.kernel.credentials import FSETID
 from skete.kernel.files.listing import OpenDirectory
 from skete.kernel.files.mounts import Mount
 from skete.kernel.files.node import Directory
 from skete.kernel.files.pseudo import PseudoPath
 from skete.kernel.files.ram import Content, Quota, store_of
-from skete.kernel.files.ramfile import INODES, RamFile, RamInode, ram_statfs
+from skete.kernel.files.ramfile import INODES, RamFile, RamInode, ram_statfs, wanted_by
 from skete.kernel.files.stream import Fifo
+from skete.kernel.worn import as_monitor
 
 __all__ = ["Tmpfs"]
 
@@ -44,7 +47,7 @@ class Tmpfs(Mount):
 
 
 class RamDirectory(Directory):
-    """A directory in memory. Everything in it belongs to the guest: the owner's bits decide."""
+    """A directory in memory. Owners, groups and modes decide, as path_resolution(7) says."""
     __slots__ = ("inode",)
 
     def __init__(self, mount, path: tuple, inode: RamInode, keep: bool = False):
@@ -57,11 +60,16 @@ class RamDirectory(Directory):
     def alive(self) -> bool:
         return self.inode.nlink > 0
 
+    def _who(self):
+        """Whose call is being served: Credentials, or None before there is anybody."""
+        task = self.mount.namespace.task
+        return None if task is None else (task.kernel.current or task).creds
+
     def find(self, name: bytes) -> RamInode:
-        """What stands under a name. ENOENT"""
+        """What stands under a name. ENOENT EACCES"""
         if name == b".":
             return self.inode
-        if not self.inode.mode & 0o100:
+        if not self.inode.may(self._who(), 1):
             raise OSError(EACCES, "no search permission")
         inode = self.inode.children.get(name)
         if inode is None:
@@ -83,8 +91,8 @@ class RamDirectory(Directory):
     def stat(self, name: bytes):
         return self.find(name).stat()
 
-    def access(self, name: bytes, mode: int, effective: bool) -> bool:
-        return self.find(name).mode >> 6 & mode == mode
+    def access(self, name: bytes, mode: int) -> bool:
+        return self.find(name).may(self._who(), mode)
 
     def statfs(self) -> tuple:
         return ram_statfs(self.mount.namespace.task.kernel.store, self.mount.quota, self.mount.readonly,
@@ -102,7 +110,10 @@ class RamDirectory(Directory):
                                                            or flags & O_ACCMODE and st.st_mode & S_IFMT == S_IFREG):
             raise OSError(EROFS, "mounted read-only")
         if flags & O_TMPFILE_BIT and not flags & O_PATH:
-            inode = self._regular(mode, task.fs.umask)
+            inside = RamDirectory(self.mount, path, self.find(name))
+            if not inside.inode.may(inside._who(), 3):
+                raise OSError(EACCES, "the directory's mode")
+            inode = inside._regular(mode, task.fs.umask)
             inode.nlink = 0
             return RamFile(inode, flags, b"/" + b"/".join(path) + b"/#%d (deleted)" % inode.ino, self.mount)
         if st is None:
@@ -116,11 +127,13 @@ class RamDirectory(Directory):
         kind = inode.mode & S_IFMT
         if kind == S_IFLNK:
             raise OSError(ELOOP, "a symbolic link")
-        wanted = (4, 2, 6, 6)[flags & O_ACCMODE] | (2 if flags & O_TRUNC else 0)
-        if inode.mode >> 6 & wanted != wanted:
+        who = self._who()
+        if not inode.may(who, wanted_by(flags)):
             raise OSError(EACCES, "its mode")
         if kind == S_IFSOCK:
             raise OSError(ENXIO, "a socket")
+        if flags & O_NOATIME and who is not None and not who.owns(inode.uid):
+            raise OSError(EPERM, "O_NOATIME of another user's file")
         if kind == S_IFDIR:
             if flags & (O_ACCMODE | O_CREAT):
                 raise OSError(EISDIR, "a directory")
@@ -137,25 +150,38 @@ class RamDirectory(Directory):
         """A FIFO is one of the host, without a name there, opened through /proc: fifo(7)'s rules are the host's."""
         if inode.fifo < 0:
             inode.fifo = _nameless_fifo()
-        host_fd = os.open(b"/proc/self/fd/%d" % inode.fifo, flags & O_ACCMODE | O_NONBLOCK | os.O_CLOEXEC)
-        return Fifo(host_fd, flags, b"/" + b"/".join(path))
+        return Fifo(_open_nameless(inode.fifo, flags), flags, b"/" + b"/".join(path))
 
     # changing
 
-    def _owner(self) -> tuple:
-        config = self.mount.namespace.task.kernel.config
-        return config.uid, config.gid
+    def _new(self, kind: int, mode: int, umask: int) -> RamInode:
+        """Something new that belongs to who asks; its group may be the directory's: inode_init_owner()."""
+        who, here = self._who(), self.inode
+        mode &= ~umask
+        gid = who.fsgid
+        if here.mode & S_ISGID:
+            gid = here.gid
+            if kind == S_IFDIR:
+                mode |= S_ISGID
+            elif mode & (S_ISGID | S_IXGRP) == S_ISGID | S_IXGRP and not who.member(gid) and not who.has(FSETID):
+                mode &= ~S_ISGID
+        return RamInode(self.mount.number(), kind | mode, (who.fsuid, gid))
 
     def _regular(self, mode: int, umask: int) -> RamInode:
-        inode = RamInode(self.mount.number(), S_IFREG | mode & 0o7777 & ~umask, self._owner())
+        inode = self._new(S_IFREG, mode & 0o7777, umask)
         inode.content = Content(store_of(self.mount.namespace.task), self.mount.quota)
         return inode
 
-    def _changes(self) -> None:
-        if not self.inode.nlink:
+    def _changes(self, gone: RamInode | None = None) -> None:
+        """An entry is to be made, or one with this inode to be taken away. EACCES ENOENT EPERM"""
+        here, who = self.inode, self._who()
+        if not here.nlink:
             raise OSError(ENOENT, "the directory has been removed")
-        if self.inode.mode & 0o300 != 0o300:
+        if not here.may(who, 3):
             raise OSError(EACCES, "the directory's mode")
+        if gone is not None and here.mode & S_ISVTX and who is not None and who.fsuid != here.uid \
+                and not who.owns(gone.uid):
+            raise OSError(EPERM, "another user's, in a sticky directory")
 
     def _make(self, name: bytes, inode: RamInode) -> None:
         """Give something new its first name. ENOSPC"""
@@ -176,8 +202,8 @@ class RamDirectory(Directory):
 
     def _take(self, name: bytes) -> RamInode:
         """Take a name out."""
-        self._changes()
         inode = self.find(name)
+        self._changes(inode)
         del self.inode.children[name]
         self.inode.changed()
         if inode.children is not None:
@@ -185,19 +211,19 @@ class RamDirectory(Directory):
         return inode
 
     def mkdir(self, name: bytes, mode: int, umask: int) -> None:
-        self._make(name, RamInode(self.mount.number(), S_IFDIR | mode & 0o1777 & ~umask, self._owner()))
+        self._make(name, self._new(S_IFDIR, mode & 0o1777, umask))
 
     def mkfifo(self, name: bytes, mode: int, umask: int) -> None:
-        self._make(name, RamInode(self.mount.number(), S_IFIFO | mode & 0o7777 & ~umask, self._owner()))
+        self._make(name, self._new(S_IFIFO, mode & 0o7777, umask))
 
     def mksock(self, name: bytes, mode: int, umask: int) -> None:
-        self._make(name, RamInode(self.mount.number(), S_IFSOCK | mode & 0o7777 & ~umask, self._owner()))
+        self._make(name, self._new(S_IFSOCK, mode & 0o7777, umask))
 
     def mkfile(self, name: bytes, mode: int, umask: int) -> None:
         self._make(name, self._regular(mode, umask))
 
     def symlink(self, text: bytes, name: bytes) -> None:
-        inode = RamInode(self.mount.number(), S_IFLNK | 0o777, self._owner())
+        inode = self._new(S_IFLNK, 0o777, 0)
         inode.text = text
         self._make(name, inode)
 
@@ -210,9 +236,11 @@ class RamDirectory(Directory):
         inode.changed(False)
 
     def unlink(self, name: bytes) -> None:
-        if self.find(name).children is not None:
+        inode = self.find(name)
+        self._changes(inode)
+        if inode.children is not None:
             raise OSError(EISDIR, "a directory")
-        inode = self._take(name)
+        self._take(name)
         inode.nlink -= 1
         inode.changed(False)
         if not inode.nlink:
@@ -221,6 +249,7 @@ class RamDirectory(Directory):
 
     def rmdir(self, name: bytes) -> None:
         inode = self.find(name)
+        self._changes(inode)
         if inode.children is None:
             raise OSError(ENOTDIR, "no directory")
         if inode.children:
@@ -242,7 +271,7 @@ class RamDirectory(Directory):
             _not_below(there, self.inode)
             if there is moved:
                 return
-            self._changes(), other._changes()
+            self._changes(moved), other._changes(there)
             self._take(name), other._take(new)
             self._add(name, there), other._add(new, moved)
             return
@@ -250,8 +279,8 @@ class RamDirectory(Directory):
             return
         if there is not None:
             _not_below(there, self.inode, ENOTEMPTY)
-        self._changes()
-        other._changes()
+        self._changes(moved)
+        other._changes(there)
         if there is not None:
             if there.children is not None and moved.children is None:
                 raise OSError(EISDIR, "a directory")
@@ -262,23 +291,29 @@ class RamDirectory(Directory):
         moved.changed(False)
 
     def chmod(self, name: bytes, mode: int) -> None:
-        self.find(name).chmod(mode)
+        self.find(name).chmod(mode, self._who())
 
     def chown(self, name: bytes, uid: int, gid: int) -> None:
-        self.find(name).chown(uid, gid)
+        self.find(name).chown(uid, gid, self._who())
 
     def utime(self, name: bytes, times: tuple | None) -> None:
-        self.find(name).utime(times)
+        self.find(name).utime(times, self._who())
 
     def truncate(self, name: bytes, length: int) -> None:
         inode = self.find(name)
         if inode.content is None:
             raise OSError(EISDIR if inode.children is not None else EINVAL, "no regular file")
-        if not inode.mode & 0o200:
+        if not inode.may(self._who(), 2):
             raise OSError(EACCES, "its mode")
         inode.truncate(length)
 
 
+@as_monitor
+def _open_nameless(fifo: int, flags: int) -> int:
+    return os.open(b"/proc/self/fd/%d" % fifo, flags & O_ACCMODE | O_NONBLOCK | os.O_CLOEXEC)
+
+
+@as_monitor
 def _nameless_fifo() -> int:
     from tempfile import mkdtemp
     folder = mkdtemp(prefix="skete-")

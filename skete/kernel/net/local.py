@@ -17,6 +17,7 @@ from skete.abi.stat import S_IFMT, S_IFSOCK
 from skete.kernel.net import address as sockaddr
 from skete.kernel.net.net import new_socket
 from skete.kernel.net.socket import Socket, credentials
+from skete.kernel.worn import by
 
 __all__ = ["LOOPBACK", "Local", "Loopback", "UNIX", "Unix", "make_file"]
 
@@ -144,7 +145,7 @@ class Unix(Local):
 def _make(task, path: bytes, has_name: bool) -> tuple:
     """Make the socket file; its key. EADDRINUSE EROFS and a walk's; EINVAL for a socket that has a name"""
     from skete.kernel.files.walk import walk
-    with walk(task, AT_FDCWD, path, follow=False) as place:
+    with by(task), walk(task, AT_FDCWD, path, follow=False) as place:
         if place.st is not None:
             raise OSError(EADDRINUSE, "is there")
         if place.trailing:
@@ -173,11 +174,11 @@ def make_file(node, name: bytes, mode: int, umask: int) -> None:
 def _look(task, path: bytes) -> tuple:
     """The key of a socket file. ECONNREFUSED and a walk's"""
     from skete.kernel.files.walk import walk
-    with walk(task, AT_FDCWD, path) as place:
+    with by(task), walk(task, AT_FDCWD, path) as place:
         st = place.found()
         if st.st_mode & S_IFMT != S_IFSOCK:
             raise OSError(ECONNREFUSED, "no socket")
-        if not place.parent.access(place.name, os.W_OK, True):
+        if not place.parent.access(place.name, os.W_OK):
             raise OSError(EACCES, "not writable")
         return _key(st)
 

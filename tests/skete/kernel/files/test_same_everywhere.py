@@ -230,7 +230,7 @@ def check(operations):
                 side.do(operation)
         below = Native(folder / "below").tree()
         sides = {}
-        for kind, mount in (("rw", Mount(folder / "rw", "/data")), ("tmpfs", Tmpfs("/data", mode=0o755)),
+        for kind, mount in (("rw", Mount(folder / "rw", "/data")), ("tmpfs", Tmpfs("/data", mode=0o777)),
                             ("cow", Cow(folder / "below", "/data", folder / "layer"))):
             guest = Guest(mount)
             stack.callback(guest.close)
