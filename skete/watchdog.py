@@ -88,6 +88,7 @@ class Watchdog:
                     self._over = True
                 if self._started:
                     self._tell()
+                if self.raised:
                     _raise_in(self._served, None)
                 return
             except Overdue:
