@@ -19,6 +19,10 @@ _HEAD = "% time     seconds  usecs/call     calls    errors syscall\n"
 _RULE = "------ ----------- ----------- --------- --------- ----------------\n"
 
 
+#: so many calls have a row, and all of Linux; the key of the others
+_MOST, _OTHERS = 1024, -1
+
+
 class Stats(Observer):
     """Counts each call, its errors and the time spent on it."""
 
@@ -39,18 +43,24 @@ class Stats(Observer):
         try:
             count = self._counts[nr]
         except KeyError:
-            count = self._counts[nr] = [0, 0, 0]
+            count = self._count(nr)
         count[0] += 1
         if since is not None:
             count[2] += perf_counter_ns() - since[1]
         if result.__class__ is int and -4096 < result < 0:
             count[1] += 1
 
+    def _count(self, nr: int) -> list:
+        """Of a call; those that there are not have one together where a guest makes many."""
+        if len(self._counts) >= _MOST and nr not in self._counts and nr not in NAMES:
+            nr = _OTHERS
+        return self._counts.setdefault(nr, [0, 0, 0])
+
     def waits(self, task) -> None:
         """The call of this task is put aside: what passes from now on is not spent on it."""
         since = self._since.pop(task.tid, None)
         if since is not None:
-            count = self._counts.setdefault(since[0], [0, 0, 0])
+            count = self._count(since[0])
             count[2] += perf_counter_ns() - since[1]
 
     def exited(self, task, status: tuple) -> None:
@@ -60,14 +70,14 @@ class Stats(Observer):
     def answered(self, counts: dict) -> None:
         """Calls that the engine's gate answered: they took the monitor no time."""
         for nr, (calls, errors) in counts.items():
-            count = self._counts.setdefault(nr, [0, 0, 0])
+            count = self._count(nr)
             count[0] += calls
             count[1] += errors
 
     def as_dict(self) -> dict:
         """{name: {"calls": int, "errors": int, "seconds": float}}, most time first."""
         order = sorted(self._counts.items(), key=lambda item: (-item[1][2], item[0]))
-        return {NAMES.get(nr) or f"syscall_{nr:#x}": {"calls": calls, "errors": errors, "seconds": spent_ns / 1e9}
+        return {NAMES.get(nr) or ("others" if nr == _OTHERS else f"syscall_{nr:#x}"): {"calls": calls, "errors": errors, "seconds": spent_ns / 1e9}
                 for nr, (calls, errors, spent_ns) in order if calls}
 
     def table(self) -> str:

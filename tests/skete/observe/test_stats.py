@@ -71,3 +71,15 @@ def test_the_table_has_straces_columns():
 
 def test_an_empty_run_has_a_table_too():
     assert render({}).splitlines()[-1] == "100.00    0.000000           0         0           total"
+
+
+def test_a_guest_that_makes_calls_of_all_numbers_gets_no_row_for_each():
+    stats, task = Stats(), Task()
+    for nr in range(1 << 40, (1 << 40) + 5000):
+        stats.entered(task, nr, (0,) * 6)
+        stats.left(task, nr, (0,) * 6, -38)
+    stats.entered(task, NUMBERS["write"], (0,) * 6)
+    stats.left(task, NUMBERS["write"], (0,) * 6, 1)
+    table = stats.as_dict()
+    assert len(table) == 1024 + 2 and table["write"]["calls"] == 1
+    assert table["others"]["errors"] == 5000 - 1024
