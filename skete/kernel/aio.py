@@ -8,7 +8,7 @@ of the guest, which can deceive nobody but itself.
 from __future__ import annotations
 
 import os
-from errno import EAGAIN, EBADF, EFAULT, EINTR, EINVAL, EPERM, ESPIPE
+from errno import EAGAIN, EBADF, EFAULT, EINTR, EINVAL, ESPIPE
 from stat import S_ISDIR
 from struct import Struct
 from time import monotonic_ns
@@ -175,7 +175,8 @@ def _submit(task, context: Context, addr: int):
         operation = _synced(file, opcode == _FDSYNC)
     elif opcode in (_PREAD, _PREADV, _PWRITE, _PWRITEV):
         if flags & _IOPRIO:
-            _check_priority(priority)
+            from skete.kernel.ioprio import check
+            check(priority)
         writes = opcode in (_PWRITE, _PWRITEV)
         check_flags(rw_flags)
         if not (file.writable if writes else file.readable):
@@ -210,15 +211,6 @@ def _takes(file, writes: bool) -> bool:
     if isinstance(file, Anonymous):
         return isinstance(file, EventFd) and not writes
     return not S_ISDIR(file.stat().st_mode)
-
-
-def _check_priority(priority: int) -> None:
-    """ioprio_set(2)'s: none, best effort, idle. It has no effect. EINVAL EPERM"""
-    kind, level = priority >> 13 & 7, priority & 0x1fff
-    if kind == 1:
-        raise OSError(EPERM, "real time takes CAP_SYS_NICE")
-    if kind > 3 or level >= (1, 0, 8, 0x2000)[kind]:
-        raise OSError(EINVAL, f"priority {priority:#x}")
 
 
 def _synced(file, data_only: bool):

@@ -170,7 +170,8 @@ def _thread_like(task, child, flags: int):
     its.mask = mine.mask if mine.saved is None else mine.saved
     if not flags & CLONE_VM or flags & CLONE_VFORK:
         its.stack, its.stack_flags = mine.stack, mine.stack_flags
-    child.affinity, child.nice, child.policy, child.seccomp = task.affinity, task.nice, task.policy, task.seccomp
+    child.affinity, child.nice, child.policy, child.ioprio = task.affinity, task.nice, task.policy, task.ioprio
+    child.seccomp = task.seccomp
     child.restarts = dict(task.restarts)
     return child
 

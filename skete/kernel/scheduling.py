@@ -13,7 +13,7 @@ from skete.abi.sched import (MEMBARRIER_CMD_QUERY, PRIO_PGRP, PRIO_PROCESS, PRIO
 from skete.kernel.row import ADDR, I32, U32, Row
 from skete.kernel.timespec import write_timespec
 
-__all__ = ["KEPT", "ROWS", "find_thread", "processors"]
+__all__ = ["KEPT", "ROWS", "find_thread", "processors", "ranked"]
 
 _CPU_BITS = 8192        # NR_CPUS of distributions' kernels: the mask never needs more
 #: CFS's time slice, which sched_rr_get_interval shows for SCHED_OTHER
@@ -149,14 +149,14 @@ def sched_rr_get_interval(task, tid: int, addr: int) -> int:
 
 def getpriority(task, which: int, who: int) -> int:
     """getpriority(2), the raw call: 20 minus the nice value of the keenest. EINVAL ESRCH"""
-    return 20 - min(other.nice for other in _ranked(task, which, who))
+    return 20 - min(other.nice for other in ranked(task, which, who))
 
 
 def setpriority(task, which: int, who: int, nice: int) -> int:
     """setpriority(2): be nicer; EACCES for less nice. EINVAL ESRCH"""
     from errno import EACCES
     nice = max(-20, min(19, nice))
-    others = _ranked(task, which, who)
+    others = ranked(task, which, who)
     if any(nice < other.nice for other in others):
         raise OSError(EACCES, "RLIMIT_NICE is 0")
     for other in others:
@@ -164,7 +164,8 @@ def setpriority(task, which: int, who: int, nice: int) -> int:
     return 0
 
 
-def _ranked(task, which: int, who: int) -> list:
+def ranked(task, which: int, who: int) -> list:
+    """The threads that getpriority(2)'s two words name. EINVAL ESRCH"""
     kernel = task.kernel
     if which == PRIO_PROCESS:
         found = [task] if not who else [t for p in kernel.processes.values() for t in p.tasks.values() if t.tid == who]

@@ -4,7 +4,7 @@ As with the semaphores, a call that waits tries again when its queue has changed
 """
 from __future__ import annotations
 
-from errno import E2BIG, EAGAIN, EIDRM, EINTR, EINVAL, ENOMEM, ENOMSG, ENOSYS, EPERM
+from errno import E2BIG, EAGAIN, EIDRM, EINTR, EINVAL, ENOMEM, ENOMSG, EPERM
 from struct import Struct
 from time import time
 
@@ -110,14 +110,18 @@ def _put(task, queue: Messages, kind: int, data: bytes) -> int:
 
 
 def msgrcv(task, number: int, addr: int, size: int, kind: int, flags: int):
-    """msgrcv(2): the bytes of a message. E2BIG EACCES EFAULT EIDRM EINTR EINVAL ENOMSG ENOSYS"""
+    """msgrcv(2): the bytes of a message. E2BIG EACCES EFAULT EIDRM EINTR EINVAL ENOMSG"""
     if number < 0 or size < 0:
         raise OSError(EINVAL, f"queue {number}, {size} bytes")
     if flags & MSG_COPY:
-        raise OSError(ENOSYS, "built without checkpoints: MSG_COPY")
+        if flags & MSG_EXCEPT or not flags & IPC_NOWAIT:
+            raise OSError(EINVAL, "MSG_COPY goes with IPC_NOWAIT")
     queue = _queues(task.kernel).find(number)
     queue.may(4)
-    found = queue.pick(kind, flags)
+    if flags & MSG_COPY:        # kind is a place in the queue
+        found = kind if 0 <= kind < len(queue.messages) else -1
+    else:
+        found = queue.pick(kind, flags)
     if found >= 0:
         return _take(task, queue, found, addr, size, flags)
     if flags & IPC_NOWAIT:
@@ -141,6 +145,11 @@ def _take(task, queue: Messages, found: int, addr: int, size: int, flags: int) -
     kind, data = queue.messages[found]
     if len(data) > size and not flags & MSG_NOERROR:
         raise OSError(E2BIG, f"{len(data)} bytes for {size}")
+    if flags & MSG_COPY:
+        if len(data) > size:
+            raise OSError(EINVAL, f"a copy of {len(data)} bytes into {size}")
+        task.mm.write(addr, _TYPE.pack(kind) + data)
+        return len(data)
     del queue.messages[found]
     queue.bytes -= len(data)
     queue.times[1], queue.pids[1] = int(time()), task.process.pid
@@ -194,6 +203,6 @@ def msgctl(task, number: int, command: int, addr: int) -> int:
 ROWS = (
     Row(68, msgget, (I32, I32)),
     Row(69, msgsnd, (I32, ADDR, I64, I32)),
-    Row(70, msgrcv, (I32, ADDR, I64, I64, I32), "MSG_COPY: ENOSYS"),
+    Row(70, msgrcv, (I32, ADDR, I64, I64, I32)),
     Row(71, msgctl, (I32, I32, ADDR)),
 )
