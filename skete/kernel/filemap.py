@@ -57,7 +57,7 @@ def copy(task, start: int, length: int, prot: int, file, st, offset: int) -> Non
     end = start + min(length, page_up(max(0, st.st_size - offset)))
     if end - start > CHUNK and not prot & 4:        # text is looked through: skete.kernel.answers
         return
-    while start < end and bring(mm, mm.vmas.at(start), start) is not None:
+    while start < end and bring(mm, mm.vmas.at(start), start, st.st_size) is not None:
         start = (start & -CHUNK) + CHUNK
 
 

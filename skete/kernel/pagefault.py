@@ -72,9 +72,9 @@ def _grow(mm, address: int) -> Vma | None:
     return vmas.at(address)
 
 
-def bring(mm, vma: Vma, address: int) -> Vma | None:
+def bring(mm, vma: Vma, address: int, size: int = -1) -> Vma | None:
     """Show the absent page at an address, and others around it: the vma there. None past the file's end, and where it
-    cannot be read or there is no memory for it."""
+    cannot be read or there is no memory for it. size: the file's, where it is known"""
     if vma.backing is not None:
         file, shift = vma.backing, vma.backing.offset_of(vma.start + vma.delta) - vma.start
         first, last = vma.start, vma.end
@@ -84,7 +84,7 @@ def bring(mm, vma: Vma, address: int) -> Vma | None:
         last = min(vma.end, (address & -CHUNK) + CHUNK)
     taken = -1
     try:
-        end = page_up(file.size_now()) - shift
+        end = page_up(file.size_now() if size < 0 else size) - shift
         if address >= end or len(mm.vmas) >= MAP_COUNT:
             return None
         last = min(last, end)

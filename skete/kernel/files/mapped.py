@@ -156,7 +156,7 @@ def _key(host_fd: int) -> tuple:
 
 def _shown_key(file: HostFile, key: tuple) -> tuple:
     """As programs see it."""
-    if type(file) is HostFile:
+    if type(file) in (HostFile, MappedFile):
         return key
     st = file.stat()
     return st.st_dev, st.st_ino
