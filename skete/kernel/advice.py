@@ -61,28 +61,19 @@ def madvise(task, addr: int, length: int, advice: int) -> int:
 
 
 def _populate(mm, start: int, end: int, wanted: int) -> int:
-    """Every page is there as it is. What is in the way first decides. EINVAL ENOMEM"""
+    """Every page is there as it is, or can be brought. What is in the way first decides. EFAULT EINVAL ENOMEM"""
+    from skete.kernel.pagefault import bring_all
     for vma in mm.vmas.within(start, end):
         if vma.start > start:
             break
         if not vma.prot & wanted:
             raise OSError(EINVAL, "its protection")
-        if vma.absent:
-            _bring(mm, max(start, vma.start), min(end, vma.end))
+        if vma.absent and not bring_all(mm, max(start, vma.start), min(end, vma.end)):
+            raise OSError(EFAULT, "past the file's end")
         start = vma.end
     if start < end:
         raise OSError(ENOMEM, "not all of it is mapped")
     return 0
-
-
-def _bring(mm, start: int, end: int) -> None:
-    """Have the pages of a file here, up to the first that there is none of. EFAULT"""
-    from skete.kernel.pagefault import resolve
-    while start < end:
-        vma = resolve(mm, start)
-        if vma is None:
-            raise OSError(EFAULT, f"past the file's end at {start:#x}")
-        start = vma.end
 
 
 def _on_fork(mm, start: int, end: int, on: int, off: int) -> None:

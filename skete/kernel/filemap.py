@@ -35,11 +35,12 @@ class Source:
         return self.file.stat().st_size
 
     def bring(self, offset: int, view) -> None:
-        """Copy the file's bytes from ``offset`` on; past its end the frames stay zero."""
+        """Copy the file's bytes from ``offset`` on; past its end there are zeros."""
         done = 0
         while done < len(view):
             n = self.file.pread([view[done:]], offset + done)
             if not n:
+                view[done:] = bytes(len(view) - done)
                 break
             done += n
 

@@ -39,9 +39,17 @@ def _lock(task, addr: int, length: int, on_fault: bool) -> int:
     if sizes.locked(mm) + end - start - again > soft:
         raise OSError(ENOMEM, f"RLIMIT_MEMLOCK is {soft}")
     _mark(mm, start, end, LOCKED, 0)
-    if not on_fault and any(not vma.prot for vma in mm.vmas.within(start, end)):
-        raise OSError(ENOMEM, "not all of it can be accessed")
+    if not on_fault:
+        for vma in mm.vmas.within(start, end):
+            if not vma.prot or vma.absent and not _present(mm, max(vma.start, start), min(vma.end, end)):
+                raise OSError(ENOMEM, "not all of it can be accessed")
     return 0
+
+
+def _present(mm, start: int, end: int) -> bool:
+    """Whether the pages of a file are there: not past its end."""
+    from skete.kernel.pagefault import bring_all
+    return bring_all(mm, start, end)
 
 
 def munlock(task, addr: int, length: int) -> int:

@@ -11,7 +11,7 @@ from skete.kernel import sizes
 from skete.kernel.mm import MAP_COUNT, page_up
 from skete.kernel.vma import GUARD, NO_FRAME, Vma
 
-__all__ = ["CHUNK", "bring", "happened", "resolve"]
+__all__ = ["CHUNK", "bring", "bring_all", "happened", "resolve"]
 
 #: so much of a file that is mapped privately is read at once
 CHUNK = 2 << 20
@@ -48,6 +48,17 @@ def resolve(mm, address: int) -> Vma | None:
     if vma is None:
         return _grow(mm, address)
     return bring(mm, vma, address) if vma.absent else vma
+
+
+def bring_all(mm, start: int, end: int) -> bool:
+    """Have the pages of [start, end) here, which is mapped without a hole. Whether they are: up to the first that is not
+    to be had."""
+    while start < end:
+        vma = resolve(mm, start)
+        if vma is None:
+            return False
+        start = vma.end
+    return True
 
 
 def _grow(mm, address: int) -> Vma | None:

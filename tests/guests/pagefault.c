@@ -267,6 +267,11 @@ static void past_the_end(int fd, const char *name)
 	FAILS(madvise(s + PAGE, 2 * PAGE, 22), EFAULT);		/* MADV_POPULATE_READ */
 	FAILS(madvise(p + PAGE, 2 * PAGE, 22), EFAULT);
 	EQ(madvise(p, 2 * PAGE, 22), 0);
+	FAILS(mlock(s, 3 * PAGE), ENOMEM);
+	EQ(mlock(s, 2 * PAGE), 0);
+	EQ(munlock(s, 3 * PAGE), 0);
+	FAILS(mlock(p + PAGE, 2 * PAGE), ENOMEM);
+	EQ(munlock(p + PAGE, 2 * PAGE), 0);
 	FAULTS(LOADS(p + 2 * PAGE), SIGBUS, BUS_ADRERR, p + 2 * PAGE);
 	section("system calls");
 
