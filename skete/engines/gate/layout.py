@@ -32,7 +32,7 @@ PARTS = 11 + 2 * len(TOLD)
 SLOT_CALL = 0x1a00                  # how many were posted
 SLOT_CALL_NR = 0x1a08               # then six words
 SLOT_CALL_REPLY = 0x1a40            # the result, or one of CALL_*
-SLOT_CALL_POLLED = 0x1a80           # not 0: the monitor looks at this slot by itself, so that nobody need ring
+SLOT_CALL_POLLED = 0x1a80           # not 0: the monitor looks at this slot by itself, so that nobody need ring; one of POLLED_*
 SLOT_CALL_RETURN = 0x1ac0           # address behind the "syscall" that was not executed
 
 # The facts: arrays of 8-byte words, and single ones. Offsets.
@@ -73,6 +73,9 @@ ROW_TAG, ROW_COUNTER, ROW_WINDOW, ROW_RATE, ROW_NS, ROW_SECONDS = range(0, 48, 8
 #: instead of a result: there is none yet; the call is to be made with "syscall", which traps. Signed; no results of Linux
 CALL_PENDING, CALL_TRAP = -0x8000_0000, -0x7fff_ffff
 
+#: the answer comes soon; or when another process has done something, which is looked at too
+POLLED_SOON, POLLED_WAITS = 1, 2
+
 #: rax of the doorbell when it means "read my slot". No system call has this number, so that
 #: an accidental pass-through would be ENOSYS; any other number there is an order being carried out.
 RING_NR = 0x5ce7e
@@ -83,10 +86,12 @@ YIELD_NR = 24
 #: how often the gate looks for an answer before it rings, while the monitor polls: some 50 us where pause takes 3 cycles,
 #: 1 ms where it takes 140. The monitor says when it goes to sleep, so this is only for calls that take long
 GATE_SPINS = 20000
+#: and, where its call waits for another process that may want its processor, yields instead
+GATE_YIELDS = 100
 
 SHARED = ("STUB_BASE SLOTS_BASE SLOT_SIZE RESERVED_END SLOT_CALL SLOT_CALL_NR SLOT_CALL_REPLY SLOT_CALL_POLLED "
           "SLOT_CALL_RETURN FACT_TABLE_ENTRIES FACT_TABLE_SHIFT "
-          "CALL_PENDING CALL_TRAP GATE_BASE GATE_PARTS GATE_SPINS RING_NR YIELD_NR FACTS_BASE FACT_NUMBERS FACT_VALUES FACT_COUNTS "
+          "CALL_PENDING CALL_TRAP POLLED_WAITS GATE_BASE GATE_PARTS GATE_SPINS GATE_YIELDS RING_NR YIELD_NR FACTS_BASE FACT_NUMBERS FACT_VALUES FACT_COUNTS "
           "FACT_FD_NUMBERS FACT_VALUE FACT_DESCRIPTOR FACT_POST FACT_TIMEVAL "
           "ROW_SIZE ROW_COUNTER ROW_WINDOW ROW_RATE ROW_NS ROW_SECONDS SAMPLE_READ SAMPLE_CLOCK SAMPLE_TRIES "
           "SAMPLE_ENOUGH SAMPLE_WIDTH SAMPLE_COUNTER SAMPLE_SECONDS SAMPLE_NS").split()

@@ -19,6 +19,9 @@ A thread that has trapped may be told of there too, instead of by ringing, and g
 the call's number, and the rest is in the slot as if it had rung. When it has looked for its answer long enough it rings
 after all, and says that it is late.
 
+Two processes that take turns, as on a pipe, are looked at together. There may be one processor for both: the one whose
+call waits for the other is told so, and yields instead of looking without a pause.
+
 What this wants of an engine: ``until(space, done)``, take what a space's threads report until ``done()``, serving
 nothing, whether it came to that; ``posting(vcpu, pays)``, that looking begins or ends; ``foul(vcpu)``, kill its process;
 perhaps ``report(vcpu)``, the event, or None, that a thread has in its slot which said RING_NR.
@@ -37,7 +40,8 @@ from time import monotonic_ns
 
 from skete.engine import Syscall
 from skete.engines.gate.layout import (
-    CALL_PENDING, CALL_TRAP, RING_NR, SLOT_CALL, SLOT_CALL_NR, SLOT_CALL_POLLED, SLOT_CALL_REPLY, SLOT_CALL_RETURN, TOLD)
+    CALL_PENDING, CALL_TRAP, POLLED_SOON, POLLED_WAITS, RING_NR, SLOT_CALL, SLOT_CALL_NR, SLOT_CALL_POLLED,
+    SLOT_CALL_REPLY, SLOT_CALL_RETURN, TOLD)
 
 __all__ = ["LOOKED", "TURN", "Post"]
 
@@ -76,6 +80,7 @@ class Post:
         self.alone = len(os.sched_getaffinity(0)) == 1      # nobody could post while we look
         self.trapping = None            # the vcpu that makes its call again
         self.poster = None
+        self._partner = None            # another process's, that it takes turns with
         self.credit = self._looks = 0
         self._soon, self._patience = 0, 1
         self.turn = 0
@@ -92,12 +97,15 @@ class Post:
 
     def follow(self, serve, take) -> bool:
         """See Engine. The path that counts: what is asked here is asked for every call."""
-        vcpu = self.poster
+        vcpu, partner = self.poster, self._partner
+        if partner is not None:
+            vcpu = self._either(vcpu, partner)
         if self.credit <= 0 or vcpu is None or vcpu.posted or vcpu.stopped is not None or vcpu.expected:
             return False                # it rings, or waits for something
         words, calls, reply, space = vcpu.words, vcpu.at + _CALLS, vcpu.at + _REPLY, vcpu.space
         nr, memory, given_at = calls + 1, vcpu.memory, vcpu.given_at
-        known, polled, turn = vcpu.calls, self.polled, self.turn
+        known, turn = vcpu.calls, self.turn
+        polled = partner is None and words[vcpu.at + _POLLED]
         try:
             while turn < TURN:
                 for _ in repeat(None, self._looks):
@@ -132,6 +140,26 @@ class Post:
             self.turn = turn
         return False
 
+    def _either(self, vcpu, partner):
+        """Whose slot to look at now: of two that run, whoever comes first; None where nobody does, or one is to ring first."""
+        if vcpu.expected or partner.expected:
+            return None
+        for one, other in ((partner, vcpu), (vcpu, partner)):
+            if one.stopped is LOOKED and other.stopped is None and not other.posted:
+                self.polled, one.words[one.at + _POLLED] = True, POLLED_WAITS
+                return other
+            if one.posted or one.stopped is not None:
+                return None if one.words[one.at + _POLLED] else other
+        (words, at, known), (others, place, seen) = ((v.words, v.at + _CALLS, v.calls) for v in (vcpu, partner))
+        for _ in repeat(None, self._looks):
+            if words[at] != known:
+                return vcpu
+            if others[place] != seen:
+                return partner
+        if self.credit > 0:
+            self._vain(vcpu)
+        return None
+
     def _pays(self) -> None:
         self.credit, self._looks = self.credit + 1, _LOOKS
         if self.credit == _CREDIT:
@@ -145,11 +173,23 @@ class Post:
     def sleep(self) -> None:
         """We are about to sleep: from now on the guest rings. So it does soon if it has posted something just now."""
         if self.polled:
-            self.polled, self.poster.words[self.poster.at + _POLLED] = False, 0
+            self.polled = False
+            for vcpu in (self.poster, self._partner):
+                if vcpu is not None:
+                    vcpu.words[vcpu.at + _POLLED] = 0
 
     def order_due(self) -> bool:
-        """Whether the thread that we look at is about to ring, with an order."""
-        return self.credit > 0 and bool(self.poster.expected)
+        """Whether a thread that we look at is about to ring, with an order."""
+        return self.credit > 0 and bool(self.poster.expected or self._partner is not None and self._partner.expected)
+
+    def ring_due(self) -> bool:
+        """Whether one of two that take turns waits, and so has been told to ring: the other wants its processor."""
+        if self._partner is not None:
+            for vcpu in (self.poster, self._partner):
+                if vcpu.posted and vcpu.words[vcpu.at + _POLLED]:
+                    vcpu.words[vcpu.at + _POLLED] = 0
+                    return True
+        return False
 
     def looking(self, vcpu) -> bool:
         """Whether we look at this one's slot."""
@@ -162,14 +202,33 @@ class Post:
 
     def forget(self, space) -> None:
         """A space is gone, and its slots with it."""
+        partner = self._partner
+        if partner is not None and partner.space is space:
+            partner = self._partner = None
         if self.poster is not None and self.poster.space is space:
-            self._look_at(None)
+            if self.credit > 0:
+                self.engine.posting(self.poster, False)
+            if partner is not None:
+                partner.words[partner.at + _POLLED] = 0
+            self.poster, self._partner, self.credit, self.polled = None, None, 0, False
 
     def _look_at(self, vcpu) -> None:
         """This one's slot is looked at from now on, if that pays."""
+        before, partner = self.poster, self._partner
         if self.credit > 0:
-            self.engine.posting(self.poster, False)
-        self.poster, self.credit, self.polled = vcpu, 0, False
+            if self._take_turns(before, vcpu):
+                if partner is not None and partner is not vcpu:
+                    partner.words[partner.at + _POLLED] = 0
+                self.poster, self._partner = vcpu, before
+                return
+            self.engine.posting(before, False)
+        self.sleep()
+        self.poster, self._partner, self.credit = vcpu, None, 0
+
+    def _take_turns(self, one, other) -> bool:
+        """Whether two may be looked at together: processes that run one thread each. Threads are meant to run beside each
+        other, not to wait for us."""
+        return self._report is not None and one.space is not other.space and one.space.threads == other.space.threads == 1
 
     def _take(self, vcpu) -> tuple:
         vcpu.calls = vcpu.words[vcpu.at + _CALLS]
@@ -191,13 +250,11 @@ class Post:
     def answered(self, vcpu) -> None:
         """A thread is about to have its answer: whether to look at its slot from now on."""
         if self.poster is not vcpu and not self.alone:
-            if self.polled:
-                self.poster.words[self.poster.at + _POLLED] = 0
             self._look_at(vcpu)
         if self.credit <= 0:
             self._answered_ns = monotonic_ns()
-        elif not self.polled:
-            self.polled, vcpu.words[vcpu.at + _POLLED] = True, 1
+        elif vcpu.words[vcpu.at + _POLLED] != POLLED_SOON:
+            self.polled, vcpu.words[vcpu.at + _POLLED] = True, POLLED_SOON
 
     def reply(self, vcpu) -> None:
         """A thread that trapped, and looks for its answer, has it in its slot."""

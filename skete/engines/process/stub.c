@@ -15,7 +15,7 @@
  *     being in registers that nobody can change meanwhile. Some pass at an
  *     instruction of their own without asking, since a guest that makes them
  *     there takes something from itself and nothing from anybody else: munmap,
- *     arch_prctl that sets FS or GS, and dying with the monitor.
+ *     arch_prctl that sets FS or GS, dying with the monitor, and sched_yield.
  *
  * While the monitor looks at the thread's slot (../gate/post.py), what would
  * be a ring is a count in the slot, and the answer comes there.
@@ -142,15 +142,22 @@ static u8 *my_slot(void)
  * Whether it came. If not, whoever rings says so, for the monitor may have seen it by then. */
 static int answered(u8 *slot)
 {
-	u64 spins = GATE_SPINS;
+	u64 spins = GATE_SPINS, polled, none[2] = { 0, 0 };
 
 	FIELD(slot, SLOT_CALL_NR) = RING_NR;
 	FIELD(slot, SLOT_CALL_REPLY) = (u64)CALL_PENDING;
 	__atomic_fetch_add((u64 *)(slot + SLOT_CALL), 1, __ATOMIC_SEQ_CST);
 	while (FIELD(slot, SLOT_CALL_REPLY) == (u64)CALL_PENDING) {
-		if (!spins-- || !FIELD(slot, SLOT_CALL_POLLED))
+		polled = FIELD(slot, SLOT_CALL_POLLED);
+		if (!polled || !spins--)
 			return 0;
-		__builtin_ia32_pause();
+		if (polled == POLLED_WAITS) {		/* for somebody who may want this processor */
+			if (spins > GATE_YIELDS)
+				spins = GATE_YIELDS;
+			own(NR_sched_yield, none);
+		} else {
+			__builtin_ia32_pause();
+		}
 	}
 	return 1;
 }
@@ -320,22 +327,23 @@ static long install(void)
 		{ EQUAL, 1, 0, ARCH_X86_64 },
 		{ RETURN, 0, 0, RET_KILL },
 		{ LOAD, 0, 0, DATA_IP + 4 },
-		{ EQUAL, 0, 25, high },
+		{ EQUAL, 0, 26, high },
 		{ LOAD, 0, 0, DATA_IP },
 		{ EQUAL, 1, 0, (u32)(u64)fast_rung },
 		{ EQUAL, 0, 1, (u32)(u64)ring_end },
 		{ RETURN, 0, 0, RET_NOTIFY },
 		{ EQUAL, 0, 3, (u32)(u64)fast_yielded },
 		{ LOAD, 0, 0, DATA_NR },
-		{ EQUAL, 0, 18, NR_sched_yield },
+		{ EQUAL, 0, 19, NR_sched_yield },
 		{ RETURN, 0, 0, RET_ALLOW },
 		{ EQUAL, 0, 3, (u32)(u64)restore_end },
 		{ LOAD, 0, 0, DATA_NR },
-		{ EQUAL, 0, 14, NR_rt_sigreturn },
+		{ EQUAL, 0, 15, NR_rt_sigreturn },
 		{ RETURN, 0, 0, RET_ALLOW },
-		{ EQUAL, 0, 12, (u32)(u64)own_end },
+		{ EQUAL, 0, 13, (u32)(u64)own_end },
 		{ LOAD, 0, 0, DATA_NR },
-		{ EQUAL, 9, 0, NR_munmap },
+		{ EQUAL, 10, 0, NR_munmap },
+		{ EQUAL, 9, 0, NR_sched_yield },
 		{ EQUAL, 0, 3, NR_arch_prctl },
 		{ LOAD, 0, 0, DATA_ARG0 },
 		{ EQUAL, 6, 0, ARCH_SET_FS },

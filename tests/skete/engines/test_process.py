@@ -131,9 +131,9 @@ def test_a_guest_that_rings_by_itself_gets_no_order_through(bare):
 
 @pytest.mark.parametrize("nr, words, passes", [
     (11, (0x3_0000_0000, 0x1000), True), (158, (0x1002, 0), True), (158, (0x1001, 0), True),
-    (157, (1, 9), True), (157, (1, 0), False), (157, (4, 9), False), (158, (0x1011, 0), False), (9, (0, 0), False), (10, (TEXT, 0x1000), False), (60, (0, 0), False)])
+    (24, (0, 0), True), (157, (1, 9), True), (157, (1, 0), False), (157, (4, 9), False), (158, (0x1011, 0), False), (9, (0, 0), False), (10, (TEXT, 0x1000), False), (60, (0, 0), False)])
 def test_what_passes_without_asking_is_what_a_guest_may_do_to_itself(bare, nr, words, passes):
-    """munmap, FS and GS, dying with the monitor; the rest is a call like any other there."""
+    """munmap, FS and GS, yielding, dying with the monitor; the rest is a call like any other there."""
     m = bare(GETPPID + SPIN)
     m.next()
     trap = called_in_the_gate(m, "own", nr, words)
