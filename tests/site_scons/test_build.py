@@ -25,9 +25,7 @@ def test_one_command_goes_from_the_recipe_to_a_verdict(tree):
 
 def test_a_second_build_has_nothing_to_do_and_says_so(tree):
     tree.built(*NATIVE)
-    begun = time.monotonic()
     printed = tree.built(*NATIVE)
-    assert time.monotonic() - begun < 5     # a second where the machine has nothing else to do
     assert printed.endswith("skete: nothing had to be done\n")
     assert not any(word in printed for word in ("RUN", "CC ", "LIBC", "up to date"))
 

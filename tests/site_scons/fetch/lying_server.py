@@ -188,6 +188,17 @@ def slow(body, block, pause_s):
     return answer
 
 
+def held(body, keep, go):
+    """The whole body, of which all but `keep` bytes wait for the event `go`."""
+    def answer(handler):
+        handler.head(200, Content_Length=len(body), ETag='"1"')
+        handler.wfile.write(body[:keep])
+        handler.wfile.flush()
+        if go.wait(30):
+            handler.wfile.write(body[keep:])
+    return answer
+
+
 def endless(code=200, **headers):
     """A body without end, as fast as it goes."""
     def answer(handler):

@@ -4,14 +4,16 @@ import os
 import pty
 import re
 import resource
+import select
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
 import pytest
-from lying_server import slow, status, truncated, whole
+from lying_server import held, slow, status, truncated, whole
 
 TOP = Path(__file__).parents[3]
 MACHINE = dict(os.environ)    # with its proxies, before the fixtures take them away
@@ -161,7 +163,7 @@ def test_help_documents_every_option(run, recipe_file):
 
 
 def test_a_kill_half_way_costs_nothing(start, run, recipe_file, server, body, tmp_path):
-    recipe = recipe_file(server.at("/x", slow(body, block=10_000, pause_s=0.3), whole(body)))
+    recipe = recipe_file(server.at("/x", slow(body, block=10_000, pause_s=4), whole(body)))
     process = start(recipe)
     wait_for_part(tmp_path, least=10_000)
     process.send_signal(signal.SIGKILL)
@@ -178,7 +180,7 @@ def test_a_kill_half_way_costs_nothing(start, run, recipe_file, server, body, tm
 
 @pytest.mark.parametrize("number, code", [(signal.SIGINT, 130)])
 def test_an_interrupt_ends_cleanly_and_keeps_the_piece(start, recipe_file, server, body, tmp_path, number, code):
-    process = start(recipe_file(server.at("/x", slow(body, block=10_000, pause_s=0.3))))
+    process = start(recipe_file(server.at("/x", slow(body, block=10_000, pause_s=4))))
     wait_for_part(tmp_path, least=10_000)
     process.send_signal(number)
     out, err = process.communicate(timeout=20)
@@ -204,18 +206,22 @@ def test_a_full_disk_is_no_fault_of_the_source(command, run, recipe_file, server
 
 
 def test_two_at_once_fetch_once(start, recipe_file, server, body, tmp_path):
-    recipe = recipe_file(server.at("/x", slow(body, block=10_000, pause_s=0.1)))
+    go = threading.Event()
+    recipe = recipe_file(server.at("/x", held(body, 10_000, go)))
     outputs = [tmp_path / f"out{i}" for i in range(2)]
-    processes = [start(recipe, "--output", str(out)) for out in outputs]
+    processes = [start(recipe, "--read-s", "20", "--output", str(out)) for out in outputs]
+    told, _, _ = select.select([process.stderr for process in processes], [], [], 20)
+    assert ["another process is fetching it, waiting" in pipe.readline() for pipe in told] == [True]
+    go.set()
     said = [process.communicate(timeout=30) for process in processes]
     assert [p.returncode for p in processes] == [0, 0], said
     assert [out.read_bytes() for out in outputs] == [body, body]
     assert len(server.requests) == 1
-    assert sum("another process is fetching it, waiting" in err for _, err in said) == 1
+    assert not any(err for _, err in said)
 
 
 def test_the_second_goes_on_when_the_first_is_killed(start, recipe_file, server, body, tmp_path):
-    recipe = recipe_file(server.at("/x", slow(body, block=10_000, pause_s=0.3), whole(body)))
+    recipe = recipe_file(server.at("/x", slow(body, block=10_000, pause_s=4), whole(body)))
     first = start(recipe)
     wait_for_part(tmp_path, least=10_000)
     second = start(recipe, "--output", str(tmp_path / "out"))

@@ -176,7 +176,8 @@ def test_retry_after_is_kept(get, server, body):
 
 
 @pytest.mark.parametrize("after", ["3600", "999999999999999999999",
-                                   email.utils.formatdate(time.time() + 3600, usegmt=True)])
+                                   email.utils.formatdate(time.time() + 3600, usegmt=True)],
+                         ids=["an hour", "for ever", "a date in an hour"])
 def test_a_long_retry_after_is_not_waited_for(get, server, body, after):
     url = server.at(PATH, status(429, Retry_After=after))
     assert f"{url}: HTTP 429 Too Many Requests" in refusal(get, url, limits=Limits(total_s=1e12, backoff_max_s=0.1))
