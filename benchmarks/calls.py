@@ -123,8 +123,11 @@ def main() -> int:
         parser.error("rich is not installed here: .venv/bin/python has it, once ./scons has been called")
     with tempfile.TemporaryDirectory(prefix="skete-calls-") as folder:
         program = os.path.join(folder, "calls")
-        subprocess.run(["gcc", "-O2", "-static", "-pthread", str(TREE / "benchmarks" / "calls.c"), "-o", program],
-                       check=True, timeout=120)
+        try:
+            subprocess.run(["gcc", "-O2", "-static", "-pthread", str(TREE / "benchmarks" / "calls.c"), "-o", program],
+                           check=True, timeout=120)
+        except (OSError, subprocess.CalledProcessError) as error:
+            parser.error(f"gcc compiles no static program (apt-get install gcc libc6-dev): {error}")
         before = machine()
         measured, failed = measure(program, folder, options.n, options.ms, options.operations)
     show(measured, failed, options.operations or list(OPERATIONS))

@@ -1,9 +1,9 @@
 """What a Python handler (Machine.on) adds to a system call: getppid served by the kernel, and by a handler.
 
-usage: python3 benchmarks/handler.py [ENGINE]
 A loop of 20,000 calls, in turn as usual (an engine's gate may answer it), with every call trapping, and with a handler;
 medians of seven, in microseconds of the whole call.
 """
+import argparse
 import os
 import re
 import statistics
@@ -16,6 +16,7 @@ TREE = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(TREE))
 
 from skete import Machine  # noqa: E402
+from skete.engine import EngineError  # noqa: E402
 
 
 def once_us(program: Path, engine: str, handled: bool, rewrite: bool) -> float:
@@ -26,17 +27,28 @@ def once_us(program: Path, engine: str, handled: bool, rewrite: bool) -> float:
     machine.on("getppid" if handled else "getuid", lambda call: 1)
     try:
         machine.run()
+    except EngineError as error:
+        sys.exit(f"handler: {engine} engine: {error}")
     finally:
         os.close(write)
     with open(read) as pipe:
-        return float(re.search(r"([0-9.]+) ns", pipe.read())[1]) / 1e3
+        said = pipe.read()
+    found = re.search(r"([0-9.]+) ns", said)
+    if found is None:
+        sys.exit(f"handler: {program.name} on {engine} does not say how long a call takes: {said!r}")
+    return float(found[1]) / 1e3
 
 
 def main():
-    engine = sys.argv[1] if len(sys.argv) > 1 else "process"
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("engine", nargs="?", default="process", choices=("process", "kvm", "emulator"))
+    engine = parser.parse_args().engine
     with tempfile.TemporaryDirectory() as folder:
         program = Path(folder) / "null_call"
-        subprocess.run(["gcc", "-O2", "-static", str(TREE / "benchmarks/null_call.c"), "-o", str(program)], check=True)
+        try:
+            subprocess.run(["gcc", "-O2", "-static", str(TREE / "benchmarks/null_call.c"), "-o", str(program)], check=True)
+        except (OSError, subprocess.CalledProcessError) as error:
+            sys.exit(f"handler: gcc compiles no static program (apt-get install gcc libc6-dev): {error}")
         runs = [tuple(once_us(program, engine, *kind) for kind in ((False, True), (False, False), (True, False)))
                 for _ in range(7)]
     gate, kernel, handler = (statistics.median(column) for column in zip(*runs))

@@ -164,8 +164,11 @@ def works(engine: str) -> str:
 
 def build(folder: str) -> str:
     program = os.path.join(folder, "soak")
-    subprocess.run(["gcc", "-static", "-O1", "-pthread", str(TREE / "tests/guests/soak.c"), "-o", program], check=True,
-                   timeout=120)
+    try:
+        subprocess.run(["gcc", "-static", "-O1", "-pthread", str(TREE / "tests/guests/soak.c"), "-o", program], check=True,
+                       timeout=120)
+    except (OSError, subprocess.CalledProcessError) as error:
+        sys.exit(f"soak: gcc compiles no static program (apt-get install gcc libc6-dev): {error}")
     return program
 
 
