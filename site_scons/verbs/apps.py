@@ -5,9 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import traceback
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from SCons.Errors import UserError
 from SCons.Script import COMMAND_LINE_TARGETS, GetLaunchDir, SConscript, Value
 
 from verbs import app
@@ -66,6 +68,21 @@ def chosen(wanted: str, names: list[str]) -> list[tuple[str, Path]]:
     return list(found.items())
 
 
+def _read(script: Path, env) -> None:
+    """Read an SConscript. A mistake in it is told with its place, without all that stands between it and us."""
+    try:
+        SConscript(str(script), exports={"env": env})
+    except UserError:       # SCons's own words, which have the place
+        raise
+    except SyntaxError as error:
+        refuse(f"{script}:{error.lineno}: {error.msg}")
+    except Exception as error:
+        lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if Path(frame.filename).name == script.name]
+        if not lines:
+            raise
+        refuse(f"{script}:{lines[-1]}: {type(error).__name__}: {(str(error).splitlines() or [''])[0]}")
+
+
 def declare(env, toolchain: Toolchain) -> Apps:
     """Read the SConscripts of the chosen apps."""
     apps = Apps(known())
@@ -77,7 +94,7 @@ def declare(env, toolchain: Toolchain) -> Apps:
         title = name if folder.is_relative_to(APPS) else folder.name
         own = env.Clone(APP=name, TITLE=title, APPS=apps, TOOLCHAIN=toolchain, WHERE=folder, SEVERAL=len(here) > 1)
         app.give(own)
-        SConscript(str(folder / "SConscript"), exports={"env": own})
+        _read(folder / "SConscript", own)
     if not apps.runs:
         refuse(f"{wanted}: the SConscript declares no app")
     apps.index = _index(env, apps)

@@ -77,6 +77,8 @@ def test_a_checker_sees_output_and_result(tree, limit, verdict):
     ('env.App("x", ["a.c"], opt="99")', "opt='99'; there are 0, 1"),
     ('env.App("x", ["a.c"], expect=1.5)', "expect=1.5 is no status"),
     ("pass", "declares no app"),
+    ('env.App("x", ["a.c"]', "SConscript:2: '(' was never closed\n"),
+    ('env.App("x")', "SConscript:2: TypeError: "),
 ])
 def test_a_wrong_declaration_is_refused(tree, declaration, message):
     app = declare(tree, "wrong", declaration, a__c=ARGS_C)
