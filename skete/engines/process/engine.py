@@ -398,7 +398,7 @@ class ProcessEngine(Engine):
         """Threads that were kicked before they existed on the host. How long to wait at most now."""
         waiting, self._kicks = self._kicks, []
         for vcpu in waiting:
-            if vcpu.stopped is None and not vcpu.ended:
+            if vcpu.stopped is None and not vcpu.ended and not vcpu.space.dead:
                 self.kick(vcpu)
         if not self._kicks:
             return timeout_s

@@ -406,3 +406,15 @@ def test_threads_are_woken_beside_each_other_and_not_all_here(bare):
     assert born is other and trap.nr == 110
     other.end()
     assert family.here
+
+
+def test_a_kick_for_a_thread_that_never_began_ends_with_its_process(bare):
+    m = bare(GETPPID + SPIN)
+    m.next()
+    child = fork(m, GETPPID + SPIN)
+    m.next()
+    second = child.space.vcpu(Regs(rip=TEXT, rsp=STACK + 0x800, eflags=FLAGS), parent=child)
+    second.kick()
+    child.space.kill()
+    assert m.next(0.05) is None
+    m.vcpu.resume(0)
