@@ -17,6 +17,8 @@ from skete.kernel.row import ADDR, I32, SIZE, Row
 __all__ = ["ROWS", "traceable"]
 
 _IOVEC = Struct("<QQ")
+#: what one call copies at most: the rest of the machine waits meanwhile
+_MOST = 128 << 20
 
 
 def traceable(task, process) -> None:
@@ -74,9 +76,9 @@ def _copy(source, read: list, target, written: list) -> int:
             from_view = next(reads, None)
         if not to_view:
             to_view = next(writes, None)
-        if from_view is None or to_view is None:
+        if from_view is None or to_view is None or done == _MOST:
             break
-        n = min(len(from_view), len(to_view), PIECE)
+        n = min(len(from_view), len(to_view), PIECE, _MOST - done)
         to_view[:n] = from_view[:n]
         from_view, to_view = from_view[n:], to_view[n:]
         done += n
@@ -100,6 +102,6 @@ def _views(mm, pieces: list, into: bool):
 
 
 ROWS = (
-    Row(310, process_vm_readv, (I32, ADDR, SIZE, ADDR, SIZE, SIZE)),
-    Row(311, process_vm_writev, (I32, ADDR, SIZE, ADDR, SIZE, SIZE)),
+    Row(310, process_vm_readv, (I32, ADDR, SIZE, ADDR, SIZE, SIZE), "at most 128 MiB a call"),
+    Row(311, process_vm_writev, (I32, ADDR, SIZE, ADDR, SIZE, SIZE), "at most 128 MiB a call"),
 )

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from errno import EBADF, EFAULT, EFBIG, EINVAL, EISDIR, EOPNOTSUPP, EOVERFLOW, ESPIPE
+from time import monotonic_ns
 
 from skete.abi.fcntl import AT_FDCWD, FALLOC_FL_COLLAPSE_RANGE, FALLOC_FL_INSERT_RANGE, FALLOC_FL_KEEP_SIZE, \
     FALLOC_FL_PUNCH_HOLE, FALLOC_FL_SUPPORTED, FALLOC_FL_UNSHARE_RANGE, MAX_RW_COUNT, O_NONBLOCK, O_PATH, \
@@ -12,16 +13,22 @@ from skete.kernel.files.busy import not_executed
 from skete.kernel.files.filelimit import check_size, within
 from skete.kernel.files.transfer import broken_pipe, read_from, read_later, readable, writable, write_to
 from skete.kernel.files.walk import walk
+from skete.kernel.outcome import Wait
 from skete.kernel.row import ADDR, FD, I32, I64, PATH, SIZE, U32, Row
 
 __all__ = ["ROWS"]
+
+#: a larger buffer is moved in pieces, and others are served between them
+_PIECE, _MOMENT_NS = 64 << 20, 100_000
 
 
 def read(task, fd: int, addr: int, count: int):
     """read(2): bytes moved, 0 at the end. EBADF EFAULT EISDIR EINVAL EAGAIN"""
     file = readable(task, fd)
-    if count > MAX_RW_COUNT:
+    if count > _PIECE:
         count = _clamped(addr, count)
+        if file.poll_fd < 0:
+            return _in_pieces(task, file, addr, count, True, lambda views, done: file.read(views))
     try:
         views = task.mm.views(addr, count, True)
         if file.poll_fd < 0 or not count or len(views[0]) == count:
@@ -39,8 +46,11 @@ def read(task, fd: int, addr: int, count: int):
 def write(task, fd: int, addr: int, count: int):
     """write(2): bytes moved. EBADF EFAULT EPIPE EAGAIN ENOSPC"""
     file = writable(task, fd)
-    if count > MAX_RW_COUNT:
+    if count > _PIECE:
         count = _clamped(addr, count)
+        if file.poll_fd < 0:
+            return _in_pieces(task, file, addr, count, False, lambda views, done: file.write(
+                views if task.process.rlimits is None else within(task, file, views)))
     if file.poll_fd < 0:
         views = task.mm.views(addr, count)
         return file.write(views if task.process.rlimits is None else within(task, file, views))
@@ -54,10 +64,33 @@ def write(task, fd: int, addr: int, count: int):
 
 
 def _clamped(addr: int, count: int) -> int:
-    """MAX_RW_COUNT, of a buffer that could be: whether it ends below the kernel's addresses is asked first."""
+    """MAX_RW_COUNT at most, of a buffer that could be: whether it ends below the kernel's addresses is asked first."""
+    if count <= MAX_RW_COUNT:
+        return count
     if addr + count > TASK_SIZE_MAX:
         raise OSError(EFAULT, f"a count of {count:#x}")
     return MAX_RW_COUNT
+
+
+def _in_pieces(task, file, addr: int, count: int, into: bool, move):
+    """``move(views, done)`` what a file and a large buffer have in common, and nothing but SIGKILL ends that early."""
+    file.hold()     # another thread may close the descriptor meanwhile
+    done = 0
+    try:
+        while True:
+            wanted = min(_PIECE, count - done)
+            try:
+                moved = move(task.mm.views(addr + done, wanted, into), done)
+            except OSError:
+                if not done:
+                    raise
+                return done
+            done += moved
+            if moved < wanted or done == count:
+                return done
+            yield Wait(deadline_ns=monotonic_ns() + _MOMENT_NS, interruptible=False)
+    finally:
+        file.drop()
 
 
 def _size(count: int) -> None:
@@ -65,23 +98,28 @@ def _size(count: int) -> None:
         raise OSError(EINVAL, f"a count of {count:#x}")
 
 
-def pread64(task, fd: int, addr: int, count: int, offset: int) -> int:
+def pread64(task, fd: int, addr: int, count: int, offset: int):
     """pread(2). EBADF EFAULT EINVAL ESPIPE EISDIR"""
     if offset < 0:
         raise OSError(EINVAL, f"offset {offset}")
     file = readable(task, fd)
-    if count > MAX_RW_COUNT:
+    if count > _PIECE:
         count = _clamped(addr, count)
+        if file.poll_fd < 0:
+            return _in_pieces(task, file, addr, count, True, lambda views, done: file.pread(views, offset + done))
     return file.pread(task.mm.views(addr, count, True), offset)
 
 
-def pwrite64(task, fd: int, addr: int, count: int, offset: int) -> int:
+def pwrite64(task, fd: int, addr: int, count: int, offset: int):
     """pwrite(2). EBADF EFAULT EINVAL ESPIPE"""
     if offset < 0:
         raise OSError(EINVAL, f"offset {offset}")
     file = writable(task, fd)
-    if count > MAX_RW_COUNT:
+    if count > _PIECE:
         count = _clamped(addr, count)
+        if file.poll_fd < 0:
+            return _in_pieces(task, file, addr, count, False, lambda views, done: file.pwrite(
+                views if task.process.rlimits is None else within(task, file, views, offset + done), offset + done))
     views = task.mm.views(addr, count)
     return file.pwrite(views if task.process.rlimits is None else within(task, file, views, offset), offset)
 

@@ -1,14 +1,15 @@
 """Moving data: offsets, vectors, bad pages, clamps, directories, locks."""
 import os
 import struct
+import time
 from errno import EAGAIN, EBADF, EFAULT, EFBIG, EINVAL, EISDIR, ENOLCK, ENOSPC, ENOTDIR, ENXIO, EOPNOTSUPP, ESPIPE
 
 import pytest
 
 from skete.abi.fcntl import F_GETLK, F_RDLCK, F_SETLK, F_UNLCK, F_WRLCK, LOCK_EX, LOCK_NB, LOCK_UN, RWF_NOWAIT
 from skete.abi.stat import DT_DIR, DT_FIFO, DT_LNK, DT_REG
-from skete.kernel.files import locks
-from tests.skete.kernel.fake import DATA, DATA_SIZE
+from skete.kernel.files import calls_io, locks
+from tests.skete.kernel.fake import DATA, DATA_SIZE, WAITING
 from tests.skete.kernel.files.guest import BUFFER, UNMAPPED
 
 END = DATA + DATA_SIZE      # the first address behind guest memory
@@ -247,3 +248,33 @@ def test_there_are_so_many_locks_of_a_file_and_no_more(guest, fd, monkeypatch):
     refuses(ENOLCK, guest.fcntl, fd, F_SETLK, flock(guest, F_WRLCK, 6, 1))
     guest.fcntl(fd, F_SETLK, flock(guest, F_UNLCK, 2, 1))
     guest.fcntl(fd, F_SETLK, flock(guest, F_WRLCK, 6, 1))
+
+
+def test_a_large_buffer_is_moved_in_pieces(guest, fd, folder, monkeypatch):
+    """As in one go, but others are served meanwhile; what cannot be accessed ends it, and the end of the file."""
+    monkeypatch.setattr(calls_io, "_PIECE", 4)
+
+    def moved(name, *words):
+        result = guest.raw(name, *words)
+        while result is WAITING:
+            waited.append(name)
+            time.sleep(0.001)
+            guest.machine.go()
+            vcpu = guest.task.vcpu
+            result = vcpu.result if vcpu.state == "running" else WAITING
+        return result
+    text, waited = b"0123456789abcdef", []
+    guest.mm.write(BUFFER, text)
+    assert moved("pwrite64", fd, BUFFER, 10, 3) == 10 and waited == ["pwrite64"] * 2
+    assert (folder / "file").read_bytes()[3:13] == b"0123456789"
+    guest.lseek(fd, 0, os.SEEK_SET)
+    guest.ftruncate(fd, 0)
+    assert moved("write", fd, BUFFER, 16) == 16 and guest.lseek(fd, 0, os.SEEK_CUR) == 16
+    assert (folder / "file").read_bytes() == text
+    guest.mm.write(BUFFER, bytes(32))
+    assert moved("pread64", fd, BUFFER, 30, 5) == 11 and guest.mm.read(BUFFER, 12) == text[5:] + b"\0"
+    guest.lseek(fd, 2, os.SEEK_SET)
+    assert moved("read", fd, BUFFER, 9) == 9 and guest.mm.read(BUFFER, 9) == text[2:11]
+    assert moved("pread64", fd, END - 6, 16, 0) == 6 and guest.mm.read(END - 6, 6) == text[:6]
+    assert moved("pread64", fd, UNMAPPED, 16, 0) == -EFAULT
+    assert moved("pwrite64", fd, END - 6, 16, 20) == 6
