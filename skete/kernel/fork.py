@@ -171,7 +171,7 @@ def _thread_like(task, child, flags: int):
     if not flags & CLONE_VM or flags & CLONE_VFORK:
         its.stack, its.stack_flags = mine.stack, mine.stack_flags
     child.affinity, child.nice, child.policy, child.ioprio = task.affinity, task.nice, task.policy, task.ioprio
-    child.seccomp = task.seccomp
+    child.seccomp, child.mempolicy = task.seccomp, task.mempolicy
     child.restarts = dict(task.restarts)
     return child
 

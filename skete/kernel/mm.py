@@ -69,6 +69,7 @@ class Mm(Access):
         self.brought = 0                # how often a page fault has made pages accessible
         self.futexes = {}               # private ones: address -> queue (skete.kernel.futex)
         self.patches = None             # skete.kernel.rewrite.Patches, once a site has been looked at
+        self.policies = None            # skete.kernel.mempolicy: [(start, end, Policy)], once there was one
         self.aio = None                 # {address: skete.kernel.aio.Context}, once there is one
         self.sets_fs = [], False        # executable ranges, and whether one of them has a wrfsbase: skete.kernel.answers
         self.users = 1                  # processes that live in it: skete.kernel.mm_fork

@@ -18,6 +18,7 @@ def fork(mm: Mm, engine) -> tuple:
     child = Mm(engine, None, mm.frames, mm.limit, mm.physical)
     child.peak = child.charged = mm.charged
     child.brk_start, child.brk, child.mmap_top, child.ungrown = mm.brk_start, mm.brk, mm.mmap_top, mm.ungrown
+    child.policies = mm.policies
     child.patches = mm.patches.copy() if mm.patches is not None else None
     child.vmas = VmaList()
     mappings, left_out, copies = [], [], []

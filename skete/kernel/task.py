@@ -20,7 +20,8 @@ class Task:
     """
     __slots__ = ("tid", "process", "kernel", "vcpu", "mm", "files", "fs", "name", "call", "wait", "waited", "trap",
                  "told", "notify", "dead", "signals", "clear_child_tid", "robust_list", "restarts", "again",
-                 "affinity", "nice", "policy", "ioprio", "started_ns", "creds", "seccomp", "refault")
+                 "affinity", "nice", "policy", "ioprio", "started_ns", "creds", "seccomp", "refault",
+                 "mempolicy")
 
     def __init__(self, tid: int, process, vcpu=None, name: bytes = b""):
         self.tid, self.process, self.vcpu, self.name = tid, process, vcpu, name
@@ -32,7 +33,7 @@ class Task:
         self.clear_child_tid = self.robust_list = 0
         self.restarts = {}
         self.again = self.refault = None
-        self.affinity = self.seccomp = None
+        self.affinity = self.seccomp = self.mempolicy = None
         self.nice = self.policy = self.ioprio = 0
         self.started_ns = 0
 

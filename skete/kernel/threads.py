@@ -36,7 +36,8 @@ def start_thread(task, flags: int, stack: int, parent_tid: int, child_tid: int, 
         own_files(thread)
     if not flags & CLONE_FS:
         own_fs(thread)
-    thread.affinity, thread.nice, thread.ioprio, thread.seccomp = task.affinity, task.nice, task.ioprio, task.seccomp
+    thread.affinity, thread.nice, thread.ioprio = task.affinity, task.nice, task.ioprio
+    thread.seccomp, thread.mempolicy = task.seccomp, task.mempolicy
     if flags & CLONE_CHILD_CLEARTID:
         thread.clear_child_tid = child_tid
     # Linux ignores a bad address in both: the thread exists by now.

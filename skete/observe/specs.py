@@ -273,6 +273,14 @@ process_vm_readv pid ptr lu ptr lu lu
 process_vm_writev pid ptr lu ptr lu lu
 renameat2 dirfd path dirfd path |RENAME
 seccomp x32 x32 ptr
+kcmp pid pid d lu lu
+ioprio_set d d x32
+ioprio_get d d
+mbind ptr lu x32 ptr lu x32
+set_mempolicy x32 ptr lu
+get_mempolicy ptr ptr lu ptr x
+migrate_pages pid lu ptr ptr
+move_pages pid lu ptr ptr ptr x32
 io_setup u ptr
 io_destroy x
 io_submit x ld ptr
