@@ -66,6 +66,14 @@ class Credentials:
         # Nobody executes what nobody may.
         return bool(self.effective & DAC_OVERRIDE) and (directory or not wanted & 1 or bool(mode & 0o111))
 
+    def may_signal(self, other: "Credentials") -> bool:
+        """kill(2)'s rule for a process of these credentials."""
+        return self.euid in (other.suid, other.uid) or self.uid in (other.suid, other.uid) or bool(self.effective & KILL)
+
+    def may_schedule(self, other: "Credentials") -> bool:
+        """Whether the priority, policy and processors of a thread can be set."""
+        return self.euid in (other.euid, other.uid)
+
     def real(self) -> "Credentials":
         """What access(2) asks for: the real ids instead of the file system's. Itself where that is the same."""
         effective = self.effective

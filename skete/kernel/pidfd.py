@@ -15,6 +15,7 @@ from skete.kernel.files.pseudo import Stat
 from skete.kernel.files.description import Description
 from skete.kernel.row import ADDR, FD, I32, U32, Row
 from skete.kernel.siginfo import SigInfo
+from skete.kernel.signals import may_signal
 
 __all__ = ["ROWS", "install", "process_of", "tell"]
 
@@ -89,6 +90,7 @@ def pidfd_send_signal(task, fd: int, signo: int, info: int, flags: int) -> int:
         raise OSError(ESRCH, "it was waited for")
     if not 0 <= signo <= NSIG:
         raise OSError(EINVAL, f"signal {signo}")
+    may_signal(task, process, signo)
     if signo:
         pending.send_process(process, sent)
     return 0

@@ -15,6 +15,7 @@ from skete.abi.resource import (RLIM_INFINITY, RLIM_NLIMITS, RLIMIT_AS, RLIMIT_C
 from skete.abi.signal import SI_KERNEL, SIGKILL, SIGXCPU
 from skete.abi.time import NSEC_PER_SEC
 from skete.engine import PAGE
+from skete.kernel.credentials import of
 from skete.kernel.mm import STACK_SIZE
 from skete.kernel.row import ADDR, I32, U32, Row
 from skete.kernel.sharing import held_files
@@ -74,6 +75,10 @@ def prlimit64(task, pid: int, resource: int, new: int, old: int) -> int:
     given = _PAIR.unpack(task.mm.read(new, 16)) if new else None
     if process is None:
         raise OSError(ESRCH, f"no process {pid}")
+    if process is not task.process:
+        mine, its = task.creds, of(process)
+        if {its.uid, its.euid, its.suid} != {mine.uid} or {its.gid, its.egid, its.sgid} != {mine.gid}:
+            raise OSError(EPERM, "another user's")
     before = tuple(limits(process)[resource])
     if given:
         _set_limit(process, resource, *given)

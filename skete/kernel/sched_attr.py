@@ -8,7 +8,7 @@ from skete.abi.sched import (SCHED_BATCH, SCHED_DEADLINE, SCHED_FIFO, SCHED_IDLE
                              SCHED_RR)
 from skete.engine import PAGE
 from skete.kernel.row import ADDR, I32, U32, Row
-from skete.kernel.scheduling import KEPT, find_thread
+from skete.kernel.scheduling import KEPT, find_thread, scheduled
 
 __all__ = ["ROWS"]
 
@@ -38,6 +38,7 @@ def sched_setattr(task, tid: int, addr: int, flags: int) -> int:
     nice = other.nice if wanted & _KEEP_PARAMS else max(-20, min(19, nice))
     if nice < other.nice or other.policy & SCHED_RESET_ON_FORK and not reset:
         raise OSError(EPERM, "takes CAP_SYS_NICE")
+    scheduled(task, tid)
     other.policy, other.nice = policy | reset, nice
     return 0
 

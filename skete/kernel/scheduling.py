@@ -5,7 +5,7 @@ Guest threads are host threads, so the host schedules them; what a guest asks fo
 from __future__ import annotations
 
 import os
-from errno import EINVAL, ENOSYS, EPERM, ESRCH
+from errno import EACCES, EINVAL, ENOSYS, EPERM, ESRCH
 
 from skete.abi.sched import (MEMBARRIER_CMD_QUERY, PRIO_PGRP, PRIO_PROCESS, PRIO_USER,
                              SCHED_BATCH, SCHED_DEADLINE, SCHED_FIFO, SCHED_IDLE, SCHED_OTHER, SCHED_RESET_ON_FORK,
@@ -13,7 +13,7 @@ from skete.abi.sched import (MEMBARRIER_CMD_QUERY, PRIO_PGRP, PRIO_PROCESS, PRIO
 from skete.kernel.row import ADDR, I32, U32, Row
 from skete.kernel.timespec import write_timespec
 
-__all__ = ["KEPT", "ROWS", "find_thread", "processors", "ranked"]
+__all__ = ["KEPT", "ROWS", "find_thread", "processors", "ranked", "scheduled"]
 
 _CPU_BITS = 8192        # NR_CPUS of distributions' kernels: the mask never needs more
 #: CFS's time slice, which sched_rr_get_interval shows for SCHED_OTHER
@@ -40,6 +40,14 @@ def find_thread(task, tid: int):
     raise OSError(ESRCH, f"no thread {tid}")
 
 
+def scheduled(task, tid: int):
+    """A thread that may be scheduled otherwise. EPERM ESRCH EINVAL"""
+    other = find_thread(task, tid)
+    if not task.creds.may_schedule(other.creds):
+        raise OSError(EPERM, "another user's")
+    return other
+
+
 def sched_yield(task) -> int:
     """sched_yield(2): coming here was the yielding."""
     return 0
@@ -63,7 +71,7 @@ def sched_setaffinity(task, tid: int, size: int, addr: int) -> int:
     mask = int.from_bytes(task.mm.read(addr, min(size, _CPU_BITS // 8)), "little") & processors()
     if tid < 0:
         raise OSError(ESRCH, f"no thread {tid}")
-    other = find_thread(task, tid)
+    other = scheduled(task, tid)
     if not mask:
         raise OSError(EINVAL, "no such processor")
     other.affinity = mask
@@ -98,6 +106,7 @@ def sched_setscheduler(task, tid: int, policy: int, param: int) -> int:
         raise OSError(EPERM, "RLIMIT_RTPRIO is 0")
     if policy not in (SCHED_OTHER, SCHED_BATCH, SCHED_IDLE) or priority:
         raise OSError(EINVAL, f"policy {policy}, priority {priority}")
+    scheduled(task, tid)
     other.policy = policy | reset
     return 0
 
@@ -119,6 +128,7 @@ def sched_setparam(task, tid: int, param: int) -> int:
     find_thread(task, tid)
     if priority:
         raise OSError(EINVAL, f"priority {priority}")
+    scheduled(task, tid)
     return 0
 
 
@@ -153,14 +163,18 @@ def getpriority(task, which: int, who: int) -> int:
 
 
 def setpriority(task, which: int, who: int, nice: int) -> int:
-    """setpriority(2): be nicer; EACCES for less nice. EINVAL ESRCH"""
-    from errno import EACCES
+    """setpriority(2): be nicer; EACCES for less nice, EPERM for another user's. EINVAL ESRCH"""
     nice = max(-20, min(19, nice))
-    others = ranked(task, which, who)
-    if any(nice < other.nice for other in others):
-        raise OSError(EACCES, "RLIMIT_NICE is 0")
-    for other in others:
-        other.nice = nice
+    error = 0
+    for other in ranked(task, which, who):     # those that can be are, whatever becomes of the rest
+        if not task.creds.may_schedule(other.creds):
+            error = EPERM
+        elif nice < other.nice:
+            error = EACCES
+        else:
+            other.nice = nice
+    if error:
+        raise OSError(error, "another user's" if error == EPERM else "RLIMIT_NICE is 0")
     return 0
 
 

@@ -6,15 +6,16 @@ from struct import Struct
 from time import monotonic_ns
 
 from skete.abi.signal import (NSIG, SA_KNOWN, SI_KERNEL, SI_TKILL, SI_USER, SIG_BLOCK, SIG_IGN, SIG_SETMASK,
-                              SIG_UNBLOCK, SIGKILL, SIGSEGV, SIGSTOP, SS_AUTODISARM, SS_DISABLE, SS_ONSTACK,
+                              SIG_UNBLOCK, SIGCONT, SIGKILL, SIGSEGV, SIGSTOP, SS_AUTODISARM, SS_DISABLE, SS_ONSTACK,
                               UNBLOCKABLE)
 from skete.kernel import pending, sigframes
+from skete.kernel.credentials import of
 from skete.kernel.outcome import KEEP, SIGNAL, TIMEOUT, Restart, Wait
 from skete.kernel.row import ADDR, I32, SIZE, Row
 from skete.kernel.siginfo import SigInfo
 from skete.kernel.timespec import read_timespec
 
-__all__ = ["ROWS"]
+__all__ = ["ROWS", "may_signal"]
 
 _SIGACTION = Struct("<4Q")      # struct kernel_sigaction: handler, flags, restorer, mask
 _STACK_T = Struct("<QI4xQ")     # ss_sp, ss_flags, ss_size
@@ -145,7 +146,7 @@ def _stack(task, addr: int) -> tuple:
 
 
 def kill(task, pid: int, signo: int) -> int:
-    """kill(2): signal a process, or a group of them. ESRCH EINVAL"""
+    """kill(2): signal a process, or a group of them. EPERM ESRCH EINVAL"""
     kernel, process = task.kernel, task.process
     if pid > 0:
         targets = [_process_of(kernel, pid)]
@@ -159,10 +160,25 @@ def kill(task, pid: int, signo: int) -> int:
         raise OSError(ESRCH, f"nobody is {pid}")
     if not 0 <= signo <= NSIG:
         raise OSError(EINVAL, f"signal {signo}")
+    allowed = [target for target in targets if _may(task, target, signo)]
+    if not allowed and pid != -1:       # of everybody it reaches those whom it may
+        raise OSError(EPERM, "another user's")
     if signo:
-        for target in targets:
+        for target in allowed:
             pending.send_process(target, SigInfo.sent(signo, SI_USER, process.pid, task.creds.uid))
     return 0
+
+
+def _may(task, process, signo: int) -> bool:
+    """Whether a thread may signal a process."""
+    return process is task.process or task.creds.may_signal(of(process)) \
+        or signo == SIGCONT and process.sid == task.process.sid
+
+
+def may_signal(task, process, signo: int) -> None:
+    """EPERM"""
+    if not _may(task, process, signo):
+        raise OSError(EPERM, "another user's process")
 
 
 def _process_of(kernel, pid: int):
@@ -186,14 +202,14 @@ def _thread(kernel, tgid: int, tid: int):
 
 
 def tgkill(task, tgid: int, tid: int, signo: int) -> int:
-    """tgkill(2): signal one thread. EINVAL ESRCH EAGAIN"""
+    """tgkill(2): signal one thread. EINVAL EPERM ESRCH EAGAIN"""
     if tgid <= 0 or tid <= 0:
         raise OSError(EINVAL, f"thread {tid} of {tgid}")
     return _signal_thread(task, tgid, tid, signo)
 
 
 def tkill(task, tid: int, signo: int) -> int:
-    """tkill(2): signal one thread. EINVAL ESRCH EAGAIN"""
+    """tkill(2): signal one thread. EINVAL EPERM ESRCH EAGAIN"""
     if tid <= 0:
         raise OSError(EINVAL, f"thread {tid}")
     return _signal_thread(task, 0, tid, signo)
@@ -203,6 +219,7 @@ def _signal_thread(task, tgid: int, tid: int, signo: int, info: SigInfo | None =
     target = _thread(task.kernel, tgid, tid)
     if not 0 <= signo <= NSIG:
         raise OSError(EINVAL, f"signal {signo}")
+    may_signal(task, target.process, signo)
     if signo:
         pending.send_task(target, info or SigInfo.sent(signo, SI_TKILL, task.process.pid, task.creds.uid))
     return 0
@@ -214,6 +231,7 @@ def rt_sigqueueinfo(task, pid: int, signo: int, addr: int) -> int:
     target = _process_of(task.kernel, pid)
     if not 0 <= signo <= NSIG:
         raise OSError(EINVAL, f"signal {signo}")
+    may_signal(task, target, signo)
     if signo:
         pending.send_process(target, info)
     return 0

@@ -4,11 +4,11 @@ A number is a slot, 15 bits, and above it a sequence that tells one tenant of th
 """
 from __future__ import annotations
 
-from errno import EACCES, EEXIST, EINVAL, ENOENT, ENOSPC
+from errno import EACCES, EEXIST, EINVAL, ENOENT, ENOSPC, EPERM
 from struct import Struct
 from time import time
 
-__all__ = ["IPC_INFO", "IPC_NOWAIT", "IPC_RMID", "IPC_SET", "IPC_STAT", "PERM", "Object", "Registry"]
+__all__ = ["IPC_INFO", "IPC_NOWAIT", "IPC_RMID", "IPC_SET", "IPC_STAT", "PERM", "Object", "Owned", "Registry"]
 
 IPC_PRIVATE, IPC_CREAT, IPC_EXCL, IPC_NOWAIT = 0, 0o1000, 0o2000, 0o4000
 IPC_RMID, IPC_SET, IPC_STAT, IPC_INFO = 0, 1, 2, 3
@@ -19,25 +19,41 @@ _SLOTS = 1 << 15
 _NOBODY = 0xffff_ffff
 
 
-class Object:
+class Owned:
+    """Has uid, gid and mode, and creator: (uid, gid) of who made it."""
+    __slots__ = ()
+
+    def may(self, creds, wanted: int) -> None:
+        """wanted: 4 to read, 2 to alter. EACCES"""
+        mode, (uid, gid) = self.mode, self.creator
+        if creds.euid in (uid, self.uid):
+            mode >>= 6
+        elif creds.member(gid) or creds.member(self.gid):
+            mode >>= 3
+        if wanted & ~mode:
+            raise OSError(EACCES, f"mode {self.mode:#o}")
+
+    def own(self, creds) -> None:
+        """EPERM where it is another user's"""
+        if creds.euid not in (self.uid, self.creator[0]):
+            raise OSError(EPERM, f"user {self.uid}'s")
+
+
+class Object(Owned):
     """A semaphore set or a message queue: number, key, mode, owner; removed: others may still be waiting at it."""
     __slots__ = ("id", "key", "mode", "uid", "gid", "creator", "changed", "removed")
 
-    def __init__(self, key: int, mode: int, config):
+    def __init__(self, key: int, mode: int, creds):
         self.id, self.key, self.mode = -1, key, mode & 0o777
-        self.uid, self.gid = self.creator = config.uid, config.gid
+        self.uid, self.gid = self.creator = creds.euid, creds.egid
         self.changed, self.removed = int(time()), False
-
-    def may(self, wanted: int) -> None:
-        """wanted: 4 to read, 2 to alter. The one user that there is has made it. EACCES"""
-        if wanted & ~(self.mode >> 6):
-            raise OSError(EACCES, f"mode {self.mode:#o}")
 
     def perm(self) -> bytes:
         return PERM.pack(self.key, self.uid, self.gid, *self.creator, self.mode, self.id // _SLOTS)
 
-    def set(self, perm: bytes) -> None:
-        """IPC_SET's part of it. EINVAL"""
+    def set(self, creds, perm: bytes) -> None:
+        """IPC_SET's part of it. EINVAL EPERM"""
+        self.own(creds)
         _, uid, gid, _, _, mode, _ = PERM.unpack(perm)
         if _NOBODY in (uid, gid):
             raise OSError(EINVAL, "an owner of -1")
@@ -65,7 +81,7 @@ class Registry:
             raise OSError(EINVAL, f"nothing in slot {slot}")
         return found
 
-    def get(self, key: int, flags: int, make, fits=lambda found: None) -> int:
+    def get(self, creds, key: int, flags: int, make, fits=lambda found: None) -> int:
         """The number of a key's object, made if it is to be. fits(found) raises. EACCES EEXIST ENOENT ENOSPC"""
         if key != IPC_PRIVATE:
             for found in self.objects.values():
@@ -73,7 +89,7 @@ class Registry:
                     if flags & IPC_CREAT and flags & IPC_EXCL:
                         raise OSError(EEXIST, f"key {key:#x}")
                     fits(found)
-                    found.may((flags >> 6 | flags >> 3 | flags) & 0o7)
+                    found.may(creds, (flags >> 6 | flags >> 3 | flags) & 0o7)
                     return found.id
             if not flags & IPC_CREAT:
                 raise OSError(ENOENT, f"no key {key:#x}")

@@ -30,8 +30,8 @@ class Messages(Object):
     """messages: [(type, bytes)] in order; bytes: in them; room, news: who waits to send, to receive."""
     __slots__ = ("messages", "bytes", "limit", "times", "pids", "room", "news")
 
-    def __init__(self, key: int, mode: int, config):
-        super().__init__(key, mode, config)
+    def __init__(self, key: int, mode: int, creds):
+        super().__init__(key, mode, creds)
         self.messages, self.bytes, self.limit = [], 0, MSGMNB
         self.times, self.pids = [0, 0], [0, 0]      # of the last message sent, received
         self.room, self.news = Queue(), Queue()
@@ -68,7 +68,7 @@ def _count(queues: Registry) -> int:
 
 def msgget(task, key: int, flags: int) -> int:
     """msgget(2): the number of a queue. EACCES EEXIST ENOENT ENOSPC"""
-    return _queues(task.kernel).get(key, flags, lambda: Messages(key, flags, task.kernel.config))
+    return _queues(task.kernel).get(task.creds, key, flags, lambda: Messages(key, flags, task.creds))
 
 
 def msgsnd(task, number: int, addr: int, size: int, flags: int):
@@ -79,7 +79,7 @@ def msgsnd(task, number: int, addr: int, size: int, flags: int):
         raise OSError(EINVAL, f"queue {number}, type {kind}, {size} bytes")
     data = bytes(mm.read(addr + 8, size)) if size else b""
     queue = queues.find(number)
-    queue.may(2)
+    queue.may(task.creds, 2)
     if queue.accepts(size):
         return _put(task, queue, kind, data)
     if flags & IPC_NOWAIT:
@@ -92,7 +92,7 @@ def _until_sent(task, queue: Messages, kind: int, data: bytes):
         why = yield Wait(queue.room)
         if queue.removed:
             raise OSError(EIDRM, f"queue {queue.id}")
-        queue.may(2)
+        queue.may(task.creds, 2)
         if queue.accepts(len(data)):
             return _put(task, queue, kind, data)
         if why is SIGNAL:
@@ -117,7 +117,7 @@ def msgrcv(task, number: int, addr: int, size: int, kind: int, flags: int):
         if flags & MSG_EXCEPT or not flags & IPC_NOWAIT:
             raise OSError(EINVAL, "MSG_COPY goes with IPC_NOWAIT")
     queue = _queues(task.kernel).find(number)
-    queue.may(4)
+    queue.may(task.creds, 4)
     if flags & MSG_COPY:        # kind is a place in the queue
         found = kind if 0 <= kind < len(queue.messages) else -1
     else:
@@ -173,24 +173,25 @@ def msgctl(task, number: int, command: int, addr: int) -> int:
     if command in (MSG_STAT, MSG_STAT_ANY):
         queue = queues.at(number)
         if command == MSG_STAT:
-            queue.may(4)
+            queue.may(task.creds, 4)
         mm.write(addr, queue.described())
         return queue.id
     if command == IPC_STAT:
         queue = queues.find(number)
-        queue.may(4)
+        queue.may(task.creds, 4)
         mm.write(addr, queue.described())
     elif command == IPC_SET:
         perm, *_, limit, _, _ = mm.read(addr, PERM.size), *_STATE.unpack(mm.read(addr + PERM.size, _STATE.size))
         queue = queues.find(number)
         if limit > MSGMNB:
             raise OSError(EPERM, "more than MSGMNB takes CAP_SYS_RESOURCE")
-        queue.set(perm)
+        queue.set(task.creds, perm)
         queue.limit = limit
         queue.news.wake()
         queue.room.wake()
     elif command == IPC_RMID:
         queue = queues.find(number)
+        queue.own(task.creds)
         queues.remove(queue)
         queue.messages.clear()
         queue.news.wake()

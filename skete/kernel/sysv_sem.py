@@ -31,8 +31,8 @@ class Set(Object):
     """values, pids: of each semaphore; waiting: {task: the operation that holds it up}; queue: those tasks."""
     __slots__ = ("values", "pids", "operated", "waiting", "queue")
 
-    def __init__(self, key: int, mode: int, config, count: int):
-        super().__init__(key, mode, config)
+    def __init__(self, key: int, mode: int, creds, count: int):
+        super().__init__(key, mode, creds)
         self.values, self.pids = [0] * count, [0] * count
         self.operated, self.waiting, self.queue = 0, {}, Queue()
 
@@ -61,13 +61,13 @@ def semget(task, key: int, count: int, flags: int) -> int:
             raise OSError(EINVAL, "a set of no semaphores")
         if _total(sets) + count > SEMMNS:
             raise OSError(ENOSPC, f"{SEMMNS} semaphores")
-        return Set(key, flags, task.kernel.config, count)
+        return Set(key, flags, task.creds, count)
 
     def fits(found):
         if count > len(found.values):
             raise OSError(EINVAL, f"{count} semaphores of {len(found.values)}")
 
-    return sets.get(key, flags, make, fits)
+    return sets.get(task.creds, key, flags, make, fits)
 
 
 def semop(task, number: int, addr: int, count: int):
@@ -89,7 +89,7 @@ def semtimedop(task, number: int, addr: int, count: int, timeout: int):
     found = _sets(task.kernel).find(number)
     if max(operation[0] for operation in operations) >= len(found.values):
         raise OSError(EFBIG, f"{len(found.values)} semaphores")
-    found.may(2 if any(operation[1] for operation in operations) else 4)
+    found.may(task.creds, 2 if any(operation[1] for operation in operations) else 4)
     blocking = _attempt(task.process, found, operations)
     if blocking is None:
         return 0
@@ -203,21 +203,22 @@ def semctl(task, number: int, index: int, command: int, argument: int) -> int:
     if command in (SEM_STAT, SEM_STAT_ANY):
         found = sets.at(number)
         if command == SEM_STAT:
-            found.may(4)
+            found.may(task.creds, 4)
         mm.write(argument, found.described())
         return found.id
     if not (command in (IPC_RMID, IPC_SET, IPC_STAT) or GETPID <= command <= SETALL):
         raise OSError(EINVAL, f"command {command}")
     found = sets.find(number)
     if command == IPC_RMID:
+        found.own(task.creds)
         sets.remove(found)
         _forget(kernel, found, None)
         found.queue.wake()
         return 0
     if command == IPC_SET:
-        found.set(mm.read(argument, PERM.size))
+        found.set(task.creds, mm.read(argument, PERM.size))
         return 0
-    found.may(2 if command in (SETVAL, SETALL) else 4)
+    found.may(task.creds, 2 if command in (SETVAL, SETALL) else 4)
     if command == IPC_STAT:
         mm.write(argument, found.described())
     elif command == GETALL:

@@ -1,7 +1,7 @@
 """SysV shared memory: shmget(2), shmat(2), shmdt(2), shmctl(2). A segment is memory, as a tmpfs file is."""
 from __future__ import annotations
 
-from errno import EACCES, EEXIST, EINVAL, EIDRM, ENOENT, ENOSPC, EPERM
+from errno import EEXIST, EIDRM, EINVAL, ENOENT, ENOSPC
 from struct import Struct
 from time import time
 
@@ -9,6 +9,7 @@ from skete.engine import PAGE
 from skete.kernel.files.ram import Content, page_up, store_of
 from skete.kernel.row import ADDR, I32, SIZE, Row
 from skete.kernel.shared import attach
+from skete.kernel.sysv import Owned
 
 __all__ = ["ROWS"]
 
@@ -17,18 +18,20 @@ IPC_RMID, IPC_SET, IPC_STAT, IPC_INFO, SHM_LOCK, SHM_UNLOCK, SHM_STAT, SHM_INFO 
 SHM_RDONLY, SHM_RND, SHM_REMAP, SHM_EXEC = 0o10000, 0o20000, 0o40000, 0o100000
 _SHM_HUGETLB, _SHM_DEST = 0o4000, 0o1000
 _MOST, _LARGEST = 4096, 1 << 38
+_NOBODY = 0xffff_ffff
 #: struct shmid64_ds: key uid gid cuid cgid mode seq; two spare; segsz; atime dtime ctime; cpid lpid; nattch; two spare
 _DS = Struct("<iIIIII H2x4xQQ QqqqiiQQQ")
 
 
-class Segment(Content):
-    """One segment. It is gone when it has been removed and nobody has it attached."""
-    __slots__ = ("key", "id", "mode", "length", "creator", "last", "times", "removed", "owner")
+class Segment(Content, Owned):
+    """One segment. It is gone when it has been removed and nobody has it attached. maker, last: pids"""
+    __slots__ = ("key", "id", "mode", "length", "maker", "last", "times", "removed", "uid", "gid", "creator")
 
-    def __init__(self, store, key: int, number: int, mode: int, length: int, pid: int, owner: tuple):
+    def __init__(self, store, key: int, number: int, mode: int, length: int, task):
         super().__init__(store, size=length)
         self.key, self.id, self.mode, self.length = key, number, mode, length
-        self.creator, self.last, self.removed, self.owner = pid, 0, False, owner
+        self.maker, self.last, self.removed = task.process.pid, 0, False
+        self.uid, self.gid = self.creator = task.creds.euid, task.creds.egid
         self.times = [0, 0, int(time())]
 
     def mappings(self, kernel) -> list:
@@ -77,8 +80,7 @@ def shmget(task, key: int, size: int, flags: int) -> int:
                     raise OSError(EEXIST, f"key {key:#x}")
                 if size > segment.length:
                     raise OSError(EINVAL, f"{size} bytes of {segment.length}")
-                if flags & 0o600 & ~segment.mode:
-                    raise OSError(EACCES, f"mode {segment.mode:#o}")
+                segment.may(task.creds, (flags >> 6 | flags >> 3 | flags) & 0o7)
                 return segment.id
         if not flags & IPC_CREAT:
             raise OSError(ENOENT, f"no key {key:#x}")
@@ -86,11 +88,10 @@ def shmget(task, key: int, size: int, flags: int) -> int:
         raise OSError(EINVAL, f"{size} bytes")
     if len(segments) >= _MOST:
         raise OSError(ENOSPC, "too many segments")
-    store, config = store_of(task), kernel.config
+    store = store_of(task)
     number = store.segments
     store.segments += 1
-    segments[number] = Segment(store, key, number, flags & 0o777, size, task.process.pid,
-                               (config.uid, config.gid))
+    segments[number] = Segment(store, key, number, flags & 0o777, size, task)
     return number
 
 
@@ -102,8 +103,7 @@ def shmat(task, number: int, addr: int, flags: int) -> int:
     prot = 1 if flags & SHM_RDONLY else 3
     if flags & SHM_EXEC:
         prot |= 4
-    if 0o400 & ~segment.mode or prot & 2 and not segment.mode & 0o200:
-        raise OSError(EACCES, f"mode {segment.mode:#o}")
+    segment.may(task.creds, 4 | prot & 2 | (1 if prot & 4 else 0))
     size = page_up(segment.length)
     if addr:
         if addr & PAGE - 1:
@@ -150,31 +150,32 @@ def shmctl(task, number: int, command: int, addr: int) -> int:
         return _info(task, command, addr)
     segment = _find(task, number)
     if command in (IPC_STAT, SHM_STAT):
-        if not segment.mode & 0o400:
-            raise OSError(EACCES, f"mode {segment.mode:#o}")
+        segment.may(task.creds, 4)
         task.mm.write(addr, _described(task.kernel, segment))
         return segment.id if command == SHM_STAT else 0
     if command == IPC_SET:
         _, uid, gid, _, _, mode, *_ = _DS.unpack(task.mm.read(addr, _DS.size))
-        if (uid, gid) != segment.owner:
-            raise OSError(EPERM, "takes CAP_CHOWN")
-        segment.mode = mode & 0o777
+        segment.own(task.creds)
+        if _NOBODY in (uid, gid):
+            raise OSError(EINVAL, "an owner of -1")
+        segment.uid, segment.gid, segment.mode = uid, gid, mode & 0o777
         segment.times[2] = int(time())
         return 0
     if command == IPC_RMID:
+        segment.own(task.creds)
         segment.removed, segment.key = True, IPC_PRIVATE
         segment.tidy(task.kernel)
         return 0
     if command in (SHM_LOCK, SHM_UNLOCK):
+        segment.own(task.creds)
         return 0
     raise OSError(EINVAL, f"command {command}")
 
 
 def _described(kernel, segment: Segment) -> bytes:
-    uid, gid = segment.owner
     mode = segment.mode | (_SHM_DEST if segment.removed else 0)
-    return _DS.pack(segment.key, uid, gid, uid, gid, mode, segment.id & 0xffff, 0, 0, segment.length, *segment.times,
-                    segment.creator, segment.last, len(segment.mappings(kernel)), 0, 0)
+    return _DS.pack(segment.key, segment.uid, segment.gid, *segment.creator, mode, segment.id & 0xffff, 0, 0, segment.length, *segment.times,
+                    segment.maker, segment.last, len(segment.mappings(kernel)), 0, 0)
 
 
 def _info(task, command: int, addr: int) -> int:

@@ -1,8 +1,14 @@
 /* Ids, groups and capabilities of a process that begins as root: credentials(7), capabilities(7), setresuid(2),
- * setfsuid(2), setgroups(2), capset(2), prctl(2); what execve(2) makes of them. For test_identity.py: its words are
- * folders, and it has to be root. */
+ * setfsuid(2), setgroups(2), capset(2), prctl(2); what execve(2) makes of them; whom one may signal and schedule, and
+ * whose SysV objects one may use. For test_identity.py: it has to be root. */
 #include "identity.h"
 #include <pthread.h>
+#include <sched.h>
+#include <sys/ipc.h>
+#include <sys/msg.h>
+#include <sys/resource.h>
+#include <sys/sem.h>
+#include <sys/shm.h>
 
 static const char me[] = "/proc/self/exe";
 
@@ -244,6 +250,134 @@ static void executing_without_root(void)
 	EXECUTE(me, 0, 0, 0, 0, 0);
 }
 
+/* A process of another user that sleeps. */
+static pid_t sleeper(uid_t real, uid_t effective, uid_t saved)
+{
+	int ready[2];
+	char byte;
+	EQ(pipe(ready), 0);
+	pid_t pid = fork();
+	if (pid == 0) {
+		setresuid(real, effective, saved);
+		if (write(ready[1], "x", 1) != 1)
+			_exit(9);
+		for (;;)
+			pause();
+	}
+	EQ(read(ready[0], &byte, 1), 1);
+	close(ready[0]);
+	close(ready[1]);
+	return pid;
+}
+
+static void signals(void)
+{
+	pid_t root = getpid(), mine = sleeper(7, 7, 7), was = sleeper(8, 8, 7), as = sleeper(8, 7, 8);
+	AS(7, 7)
+		FAILS(kill(root, 0), EPERM);
+		FAILS(kill(root, SIGTERM), EPERM);
+		FAILS(kill(root, -1), EINVAL);
+		FAILS(syscall(SYS_tgkill, root, root, SIGTERM), EPERM);
+		FAILS(syscall(SYS_tkill, root, 0), EPERM);
+		FAILS(sigqueue(root, SIGTERM, (union sigval){ 0 }), EPERM);
+		EQ(kill(root, SIGCONT), 0);		/* of the same session */
+		int fd = syscall(SYS_pidfd_open, root, 0);
+		CHECK(fd >= 0);
+		FAILS(syscall(SYS_pidfd_send_signal, fd, SIGTERM, NULL, 0), EPERM);
+		EQ(kill(mine, 0), 0);
+		EQ(kill(was, 0), 0);			/* the saved id counts */
+		FAILS(kill(as, 0), EPERM);		/* the effective one does not */
+	DONE
+	EQ(setresuid(8, 7, 0), 0);
+	EQ(kill(as, 0), 0);				/* one's own effective and real do */
+	EQ(setresuid(0, 0, 0), 0);
+	EQ(kill(mine, SIGKILL), 0);
+	EQ(kill(was, SIGKILL), 0);
+	EQ(ended(mine), 1000 + SIGKILL);
+	EQ(ended(was), 1000 + SIGKILL);
+	EQ(set_caps(ROOT_CAPS & ~CAP(KILL), ROOT_CAPS & ~CAP(KILL), 0), 0);
+	FAILS(kill(as, SIGKILL), EPERM);
+	EQ(setresuid(8, 8, 8), 0);
+	EQ(kill(as, SIGKILL), 0);
+	EQ(ended(as), 1000 + SIGKILL);
+}
+
+static void scheduling(void)
+{
+	pid_t root = getpid();
+	AS(7, 7)
+		cpu_set_t set;
+		struct rlimit limit;
+		struct sched_param param = { 0 };
+		EQ(sched_getaffinity(root, sizeof set, &set), 0);
+		FAILS(sched_setaffinity(root, sizeof set, &set), EPERM);
+		EQ(sched_setaffinity(0, sizeof set, &set), 0);
+		FAILS(setpriority(PRIO_PROCESS, root, 19), EPERM);
+		EQ(setpriority(PRIO_PROCESS, 0, 19), 0);
+		FAILS(setpriority(PRIO_PROCESS, 0, 18), EACCES);
+		FAILS(sched_setscheduler(root, SCHED_BATCH, &param), EPERM);
+		FAILS(syscall(SYS_prlimit64, root, RLIMIT_NOFILE, NULL, &limit), EPERM);
+		EQ(syscall(SYS_prlimit64, 0, RLIMIT_NOFILE, NULL, &limit), 0);
+		FAILS(getpriority(PRIO_USER, 77), ESRCH);
+		EQ(getpriority(PRIO_USER, 7), 19);
+	DONE
+}
+
+static void sysv(void)
+{
+	union { int val; struct semid_ds *buf; } word;
+	struct semid_ds set;
+	struct shmid_ds segment;
+	struct msqid_ds queue;
+	struct { long type; char text[8]; } message = { 1, "text" };
+	int shm = shmget(IPC_PRIVATE, 4096, 0600), open = shmget(IPC_PRIVATE, 4096, 0604);
+	int sem = semget(IPC_PRIVATE, 1, 0640), msg = msgget(IPC_PRIVATE, 0602);
+	AS(7, 7)
+		FAILS(shmat(shm, NULL, 0) == (void *)-1 ? -1 : 0, EACCES);
+		FAILS(shmat(open, NULL, 0) == (void *)-1 ? -1 : 0, EACCES);
+		CHECK(shmat(open, NULL, SHM_RDONLY) != (void *)-1);
+		FAILS(shmctl(shm, IPC_STAT, &segment), EACCES);
+		FAILS(shmctl(shm, IPC_RMID, NULL), EPERM);
+		FAILS(semctl(sem, 0, GETVAL), EACCES);
+		FAILS(semctl(sem, 0, IPC_RMID), EPERM);
+		FAILS(semop(sem, &(struct sembuf){ 0, 1, 0 }, 1), EACCES);
+		EQ(msgsnd(msg, &message, 4, 0), 0);
+		FAILS(msgrcv(msg, &message, 4, 0, 0), EACCES);
+		FAILS(msgctl(msg, IPC_RMID, NULL), EPERM);
+	DONE
+	AS(7, 0)
+		EQ(semctl(sem, 0, GETVAL), 0);
+		word.val = 1;
+		FAILS(semctl(sem, 0, SETVAL, word), EACCES);
+	DONE
+	EQ(shmctl(shm, IPC_STAT, &segment), 0);
+	segment.shm_perm.uid = 7;
+	EQ(shmctl(shm, IPC_SET, &segment), 0);
+	word.buf = &set;
+	EQ(semctl(sem, 0, IPC_STAT, word), 0);
+	CHECK(set.sem_perm.uid == 0 && set.sem_perm.cuid == 0);
+	set.sem_perm.uid = 7;
+	EQ(semctl(sem, 0, IPC_SET, word), 0);
+	EQ(msgctl(msg, IPC_STAT, &queue), 0);
+	queue.msg_perm.uid = 7;
+	queue.msg_perm.mode = 0600;
+	EQ(msgctl(msg, IPC_SET, &queue), 0);
+	AS(7, 7)
+		CHECK(shmat(shm, NULL, 0) != (void *)-1);
+		EQ(shmctl(shm, IPC_RMID, NULL), 0);
+		EQ(semctl(sem, 0, IPC_RMID), 0);
+		EQ(msgrcv(msg, &message, 4, 0, 0), 4);
+	DONE
+	EQ(msgctl(msg, IPC_RMID, NULL), 0);
+	EQ(shmctl(open, IPC_RMID, NULL), 0);
+	EQ(setresuid(-1, 7, -1), 0);
+	shm = shmget(IPC_PRIVATE, 4096, 0600);
+	EQ(setresuid(-1, 0, -1), 0);
+	FAILS(shmat(shm, NULL, 0) == (void *)-1 ? -1 : 0, EACCES);	/* no CAP_IPC_OWNER */
+	EQ(setresuid(-1, 7, -1), 0);
+	EQ(shmctl(shm, IPC_RMID, NULL), 0);
+}
+
 int main(int argc, char **argv)
 {
 	if (argc > 6 && !strcmp(argv[1], "executed"))
@@ -257,5 +391,8 @@ int main(int argc, char **argv)
 	part("execve", executing);
 	part("execve of another user", executing_as_another);
 	part("execve without root's privilege", executing_without_root);
+	part("signals", signals);
+	part("scheduling", scheduling);
+	part("SysV objects", sysv);
 	return verdict();
 }
