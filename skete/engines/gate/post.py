@@ -286,6 +286,8 @@ class Post:
 
     def rung(self, vcpu, stopped):
         """A thread rang, and is ``stopped`` now: a call, or None."""
+        if vcpu.stopped is LOOKED:
+            return self.engine.foul(vcpu)       # it has said that it trapped, and would be in two calls
         vcpu.stopped = stopped                  # a former ring was interrupted by a kick
         if vcpu.posted:
             if self.trapping is vcpu:

@@ -7,6 +7,7 @@ import pytest
 from skete import engines
 from skete.engine import Died, Kicked, Regs, Syscall
 from skete.engines.gate.layout import FACT_COUNTS, GATE_BASE, SLOT_CALL, SLOT_CALL_REPLY, SLOTS_BASE
+from skete.engines.gate.post import LOOKED
 from tests.skete.engines.conftest import SPIN, STACK, TEXT, Bare
 
 _MASK = 2 ** 64 - 1
@@ -215,3 +216,15 @@ def test_a_result_that_stands_for_something_else_is_a_result(bare):
     vcpu.resume(-0x8000_0000)
     vcpu, trap = m.next()
     assert trap.words[0] == -0x8000_0000 & _MASK
+
+
+def test_a_thread_that_rings_in_the_trap_that_it_has_told_of_is_killed(bare):
+    m = bare(gate(110) + SPIN)
+    vcpu, _ = m.next()
+    vcpu.resume(0)
+    before, vcpu.stopped, fouled = vcpu.stopped, LOOKED, []
+    m.engine.foul = fouled.append
+    assert m.engine.post.rung(vcpu, 12345) is None
+    assert fouled == [vcpu] and vcpu.stopped is LOOKED
+    vcpu.stopped = before
+    del m.engine.foul
