@@ -19,7 +19,6 @@ from skete.kernel.threads import put_tid, start_thread
 
 __all__ = ["ROWS", "begin"]
 
-_RLIMIT_NPROC = 6
 
 
 def clone(task, flags: int, stack: int, parent_tid: int, child_tid: int, tls: int):
@@ -91,7 +90,8 @@ def _start_process(task, flags: int, signo: int, stack: int, fs_base: int):
         raise OSError(EPERM, f"thread pointer {fs_base:#x}")
     limit = kernel.config.processes
     if process.rlimits is not None:
-        limit = min(limit, process.rlimits[_RLIMIT_NPROC][0])
+        from skete.kernel.rlimits import check_threads
+        check_threads(task)
     if len(kernel.processes) + len(kernel.zombies) >= limit:
         raise OSError(EAGAIN, f"{limit} processes")
     if len(kernel.tasks) >= kernel.config.threads:

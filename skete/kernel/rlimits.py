@@ -17,13 +17,16 @@ from skete.abi.time import NSEC_PER_SEC
 from skete.engine import PAGE
 from skete.kernel.credentials import of
 from skete.kernel.mm import STACK_SIZE
+from skete.kernel.pending import QUEUE_MAX
 from skete.kernel.row import ADDR, I32, U32, Row
 from skete.kernel.sharing import held_files
 from skete.kernel.timespec import FOREVER_NS
 
-__all__ = ["ROWS", "check_queue", "inherit", "limits", "queued", "stack_size"]
+__all__ = ["ROWS", "check_queue", "check_threads", "inherit", "limits", "queued", "stack_size"]
 
 _PAIR = Struct("<QQ")
+#: RLIMIT_NPROC of a first process; what there can be is limited by the configuration
+_THREADS = 4096
 #: how late processor time is looked at: Linux itself is a tick late
 _TICK_NS = 4_000_000
 #: the largest stack that a program begins with: half of what lies between its top and where mmap begins
@@ -36,9 +39,9 @@ def limits(process) -> list:
         limits = [[RLIM_INFINITY, RLIM_INFINITY] for _ in range(RLIM_NLIMITS)]
         limits[RLIMIT_STACK][0] = STACK_SIZE
         limits[RLIMIT_CORE][0] = 0
-        limits[RLIMIT_NPROC] = [4096, 4096]
+        limits[RLIMIT_NPROC] = [_THREADS, _THREADS]
         limits[RLIMIT_MEMLOCK] = [8 << 20, 8 << 20]
-        limits[RLIMIT_SIGPENDING] = [4096, 4096]
+        limits[RLIMIT_SIGPENDING] = [QUEUE_MAX, QUEUE_MAX]
         limits[RLIMIT_MSGQUEUE] = [819_200, 819_200]
         limits[RLIMIT_NICE] = [0, 0]
         limits[RLIMIT_RTPRIO] = [0, 0]
@@ -178,8 +181,20 @@ def queued(kernel) -> int:
 def check_queue(process) -> None:
     """Before another signal is queued for a process, or a timer made that will. EAGAIN"""
     limit = process.rlimits[RLIMIT_SIGPENDING][0]
-    if queued(process.kernel) >= limit:
+    if limit < QUEUE_MAX and queued(process.kernel) >= limit:      # else skete.kernel.pending counts what is too much
         raise OSError(EAGAIN, f"{limit} signals are queued")
+
+
+def check_threads(task) -> None:
+    """Before a thread, or the first one of a process, is made: RLIMIT_NPROC counts those of the user, the dead that nobody
+    has waited for too. User 0 has no such limit. EAGAIN"""
+    limit, uid = task.process.rlimits[RLIMIT_NPROC][0], task.creds.uid
+    if limit >= _THREADS or not uid:
+        return
+    kernel = task.kernel
+    if sum(other.creds.uid == uid for other in kernel.tasks.values()) \
+            + sum(process.creds.uid == uid for process in kernel.zombies.values()) >= limit:
+        raise OSError(EAGAIN, f"RLIMIT_NPROC is {limit}")
 
 
 def stack_size(process) -> tuple:

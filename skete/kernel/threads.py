@@ -20,6 +20,9 @@ def start_thread(task, flags: int, stack: int, parent_tid: int, child_tid: int, 
     kernel, process, vcpu = task.kernel, task.process, task.vcpu
     if len(kernel.tasks) >= kernel.config.threads:
         raise OSError(EAGAIN, f"{kernel.config.threads} threads")
+    if process.rlimits is not None:
+        from skete.kernel.rlimits import check_threads
+        check_threads(task)
     regs = vcpu.regs
     regs.rax = 0
     if stack:

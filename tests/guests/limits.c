@@ -1,6 +1,7 @@
 /* Resource limits that act: getrlimit(2). */
 #include "check.h"
 #include <fcntl.h>
+#include <pthread.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/shm.h>
@@ -184,6 +185,43 @@ static void pending(void)
 	section("pending signals");
 }
 
+static void *nothing(void *unused)
+{
+	return unused;
+}
+
+/* Threads count as processes do, and the dead that nobody has waited for. */
+static void processes(void)
+{
+	struct rlimit before;
+	pthread_t thread;
+	int children = 0, p[2];
+	char c;
+	pipe(p);
+	getrlimit(RLIMIT_NPROC, &before);
+	EQ(limit(RLIMIT_NPROC, 4, before.rlim_max), 0);
+	for (pid_t child; children < 100 && (child = fork()) != -1; children++)
+		if (!child) {
+			close(p[1]);
+			_exit(read(p[0], &c, 1));
+		}
+	EQ(errno, EAGAIN);
+	EQ(children, 3);
+	EQ(pthread_create(&thread, 0, nothing, 0), EAGAIN);
+	close(p[1]);
+	close(p[0]);
+	siginfo_t info;
+	for (int i = 0; i < 3; i++)
+		waitid(P_ALL, 0, &info, WEXITED | (i < 2 ? 0 : WNOWAIT));
+	EQ(limit(RLIMIT_NPROC, 2, before.rlim_max), 0);
+	EQ(fork(), -1);
+	EQ(waitpid(-1, 0, 0) > 0, 1);
+	EQ(pthread_create(&thread, 0, nothing, 0), 0);
+	pthread_join(thread, 0);
+	setrlimit(RLIMIT_NPROC, &before);
+	section("processes");
+}
+
 static volatile int overdue;
 
 static void on_overdue(int signo)
@@ -288,13 +326,15 @@ int main(int argc, char **argv)
 		return use(atol(argv[2]));
 	stack();
 	cpu();
-	/* Root has no limit of locked memory, and nobody else's signals are to count. */
-	if (!geteuid() && (setresgid(54321, 54321, 54321) || setresuid(54321, 54321, 54321)))
+	/* Root has no limit of locked memory, and nobody else's signals and processes are to count. */
+	int user = 100000 + getpid();
+	if (!geteuid() && (setresgid(user, user, user) || setresuid(user, user, user)))
 		return 2;
 	locked();
 	address_space();
 	data();
 	pending();
+	processes();
 	told();
 	return verdict();
 }

@@ -26,6 +26,11 @@ __all__ = ["change"]
 #: si_band by reason: band_table of fs/fcntl.c
 _BAND = {POLL_IN: 0x41, POLL_OUT: 0x304}
 
+#: calls that may fill a socket -> which of their words is its descriptor: write, sendfile, connect, sendto, sendmsg,
+#: writev, splice, sendmmsg
+_FILLS = {1: 0, 20: 0, 40: 0, 42: 0, 44: 0, 46: 0, 275: 2, 307: 0}
+
+
 def change(task, file, fd: int, on: bool) -> None:
     """Begin or end to tell a description's owner. ENOMEM"""
     kernel = task.kernel
@@ -152,16 +157,22 @@ class Driven:
 
     def left(self, task, nr: int, words: tuple, result) -> None:
         self.look()
-        for item in self.items.values():
-            if not item.full:
-                self._note(item)
+        at = _FILLS.get(nr)
+        if at is None:
+            return
+        try:
+            item = self.items.get(task.file(words[at] & 0xffff_ffff))
+        except OSError:
+            return
+        if item is not None and not item.full:
+            self._note(item)
 
     def started(self, task) -> None: ...
 
     def entered(self, task, nr: int, words: tuple) -> None: ...
 
     def waits(self, task) -> None:
-        self.left(task, 0, (), 0)
+        self.left(task, task.trap.nr, task.trap.words, None)
 
     def signalled(self, task, signo: int, info) -> None: ...
 
