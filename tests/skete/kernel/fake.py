@@ -7,6 +7,8 @@
 Nothing runs by itself: a vcpu that was resumed is "in the guest" until the test serves its next trap.
 """
 import mmap
+from errno import ENODEV
+from types import SimpleNamespace
 
 from skete.engine import PAGE, AddressSpace, Engine, Fault, Kicked, Regs, Syscall, Vcpu
 from skete.kernel.config import Config
@@ -130,6 +132,34 @@ class FakeEngine(Engine):
 
     def close(self):
         pass
+
+
+class File:
+    """As much of an open file description as mmap(2) looks at. content: bytes, which a test may change"""
+    path = b"/file"
+
+    def __init__(self, content=b"", mode=0o10_0644, readable=True, writable=True):
+        self.content, self.mode, self.readable, self.writable = content, mode, readable, writable
+        self.refs = 1
+
+    def hold(self):
+        self.refs += 1
+        return self
+
+    def drop(self):
+        self.refs -= 1
+
+    def stat(self):
+        return SimpleNamespace(st_mode=self.mode, st_size=len(self.content), st_dev=1, st_ino=id(self))
+
+    def backing(self, prot, shared):
+        raise OSError(ENODEV, "a file that nothing can stand on")
+
+    def pread(self, buffers, offset):
+        # Short on purpose: a read may be.
+        piece = self.content[offset:offset + min(len(buffers[0]), 300_000)]
+        buffers[0][:len(piece)] = piece
+        return len(piece)
 
 
 class Machine:

@@ -11,39 +11,12 @@ from skete.kernel import answers, memory, mm, mremap
 from skete.kernel.frames import Frames
 from skete.kernel.mm import MMAP_TOP
 from skete.kernel.vma import Vma
-from tests.skete.kernel.fake import DATA, DATA_SIZE, FakeEngine, Machine
+from tests.skete.kernel.fake import DATA, DATA_SIZE, FakeEngine, File, Machine
 
 P = 4096
 ANON = MAP_PRIVATE | MAP_ANONYMOUS
 RW = 3
 pytestmark = pytest.mark.usefixtures("sane")
-
-
-class File:
-    """As much of an open file description as mmap(2) looks at."""
-    path, refs = b"/file", 1
-
-    def __init__(self, content=b"", mode=0o10_0644, readable=True, writable=True):
-        self.content, self.mode, self.readable, self.writable = content, mode, readable, writable
-
-    def hold(self):
-        self.refs += 1
-        return self
-
-    def drop(self):
-        self.refs -= 1
-
-    def stat(self):
-        return SimpleNamespace(st_mode=self.mode, st_size=len(self.content), st_dev=1, st_ino=id(self))
-
-    def backing(self, prot, shared):
-        raise OSError(ENODEV, "a file that nothing can stand on")
-
-    def pread(self, buffers, offset):
-        # Short on purpose: a read may be.
-        piece = self.content[offset:offset + min(len(buffers[0]), 3000)]
-        buffers[0][:len(piece)] = piece
-        return len(piece)
 
 
 @pytest.fixture

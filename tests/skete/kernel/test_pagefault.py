@@ -1,6 +1,7 @@
 """What a fault brings about: mappings that grow down, and the pages of files. By proc(5), mmap(2) and sigaction(2)."""
 import random
 from errno import EFAULT
+from types import SimpleNamespace
 
 import pytest
 
@@ -11,7 +12,7 @@ from skete.engine import Fault
 from skete.kernel import pagefault
 from skete.kernel.rlimits import limits
 from skete.kernel.vma import GUARD
-from tests.skete.kernel.fake import Machine
+from tests.skete.kernel.fake import File, Machine
 
 P, AT, RW = 4096, 0x5000_0000, 3
 GONE, WRITE = "ENDED", 2
@@ -19,37 +20,11 @@ DOWN = MAP_PRIVATE | MAP_ANONYMOUS | MAP_GROWSDOWN
 pytestmark = pytest.mark.usefixtures("sane")
 
 
-class File:
-    """A regular file that can be mapped privately."""
-    path, readable, writable = b"/file", True, True
-
-    def __init__(self, size=0):
-        self.content, self.refs, self.asked = bytearray(random.Random(size).randbytes(size)), 1, 0
-
-    def hold(self):
-        self.refs += 1
-        return self
-
-    def drop(self):
-        self.refs -= 1
-
-    def stat(self):
-        from types import SimpleNamespace
-        self.asked += 1
-        return SimpleNamespace(st_mode=0o10_0644, st_size=len(self.content), st_dev=1, st_ino=2)
-
-    def pread(self, buffers, offset):
-        piece = self.content[offset:offset + len(buffers[0])]
-        buffers[0][:len(piece)] = piece
-        return len(piece)
-
-
 @pytest.fixture
 def mapped(machine, sys):
     """mapped(size, length, prot=RW) -> (file, address) of a private mapping."""
     def make(size, length, prot=RW):
-        from types import SimpleNamespace
-        file = File(size)
+        file = File(bytearray(random.Random(size).randbytes(size)))
         machine.task.files = SimpleNamespace(get=lambda fd: file, limit=9, ceiling=9)
         return file, sys.mmap(0, length, prot, MAP_PRIVATE, 3, 0)
     return make
