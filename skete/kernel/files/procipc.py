@@ -13,9 +13,8 @@ def _segments(task) -> bytes:
         if kernel.segments.get(one.id) is not one:
             continue
         mode = one.mode | (0o1000 if one.removed else 0)
-        uid, gid = one.owner
-        lines.append(f"{one.key:10d} {one.id:10d}  {mode:4o} {one.length:21d} {one.creator:5d} {one.last:5d}  "
-                     f"{len(one.mappings(kernel)):5d} {uid:5d} {gid:5d} {uid:5d} {gid:5d} "
+        lines.append(f"{one.key:10d} {one.id:10d}  {mode:4o} {one.length:21d} {one.maker:5d} {one.last:5d}  "
+                     f"{len(one.mappings(kernel)):5d} {_owners(one)} "
                      + " ".join(f"{time:10d}" for time in one.times) + f" {one.pages:21d} {0:21d}\n")
     return "".join(lines).encode()
 
