@@ -142,9 +142,11 @@ static void waited_for(void)
 	EQ(futex(&word, FUTEX_LOCK_PI, 0, 0, 0, 0), 0);
 	pthread_create(&thread, 0, wants, 0);
 	until(&word, WAITERS);
-	for (int i = 0; i < 10; i++)
-		nap();
-	FAILS(futex(&word, FUTEX_WAKE, 1, 0, 0, 0), EINVAL);
+	long woken = 0;
+	for (int i = 0; i < 10000 && !woken; i++, nap())
+		woken = futex(&word, FUTEX_WAKE, 1, 0, 0, 0);
+	EQ(woken, -1);
+	EQ(errno, EINVAL);
 	EQ(futex(&word, FUTEX_UNLOCK_PI, 0, 0, 0, 0), 0);
 	pthread_join(thread, 0);
 	EQ(answer, 0);
@@ -267,6 +269,21 @@ static void *waits_to_be_moved(void *timeout)
 	return 0;
 }
 
+/* Moves so many, as soon as they sleep: how many came. */
+static int move(int wanted, long at_once)
+{
+	int moved = 0;
+	for (int i = 0; i < 10000 && moved < wanted; i++) {
+		int now = futex(&cond, FUTEX_CMP_REQUEUE_PI, 1, (void *)at_once, &word, 0);
+		if (now < 0)
+			return -1;
+		moved += now;
+		if (!now)
+			nap();
+	}
+	return moved;
+}
+
 static void moved(void)
 {
 	pthread_t threads[3];
@@ -288,10 +305,12 @@ static void moved(void)
 	EQ(futex(&word, FUTEX_LOCK_PI, 0, 0, 0, 0), 0);
 	for (int i = 0; i < 3; i++)
 		pthread_create(&threads[i], 0, waits_to_be_moved, 0);
-	for (int i = 0; i < 30; i++)
-		nap();
-	FAILS(futex(&cond, FUTEX_WAKE, 1, 0, 0, 0), EINVAL);
-	EQ(futex(&cond, FUTEX_CMP_REQUEUE_PI, 1, (void *)2, &word, 0), 3);
+	int woken = 0;
+	for (int i = 0; i < 10000 && !woken; i++, nap())
+		woken = futex(&cond, FUTEX_WAKE, 1, 0, 0, 0);
+	EQ(woken, -1);
+	EQ(errno, EINVAL);
+	EQ(move(3, 2), 3);
 	EQ(word, tid() | WAITERS);
 	EQ(answer, 0);
 	EQ(futex(&word, FUTEX_UNLOCK_PI, 0, 0, 0, 0), 0);
@@ -305,10 +324,8 @@ static void moved(void)
 	/* It is free: the first gets it. */
 	for (int i = 0; i < 2; i++)
 		pthread_create(&threads[i], 0, waits_to_be_moved, 0);
-	for (int i = 0; i < 30; i++)
-		nap();
-	EQ(futex(&cond, FUTEX_CMP_REQUEUE_PI, 1, (void *)0, &word, 0), 1);
-	EQ(futex(&cond, FUTEX_CMP_REQUEUE_PI, 1, (void *)1, &word, 0), 1);
+	EQ(move(1, 0), 1);
+	EQ(move(1, 1), 1);
 	for (int i = 0; i < 2; i++)
 		pthread_join(threads[i], 0);
 	EQ(answer, 5);
@@ -316,10 +333,8 @@ static void moved(void)
 
 	/* Moved, and then the time is over. */
 	EQ(futex(&word, FUTEX_LOCK_PI, 0, 0, 0, 0), 0);
-	pthread_create(&threads[0], 0, waits_to_be_moved, soon(CLOCK_MONOTONIC, 120));
-	for (int i = 0; i < 10; i++)
-		nap();
-	EQ(futex(&cond, FUTEX_CMP_REQUEUE_PI, 1, (void *)0, &word, 0), 1);
+	pthread_create(&threads[0], 0, waits_to_be_moved, soon(CLOCK_MONOTONIC, 400));
+	EQ(move(1, 0), 1);
 	pthread_join(threads[0], &result);
 	EQ(result, 1);
 	EQ(error, ETIMEDOUT);
