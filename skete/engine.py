@@ -263,6 +263,10 @@ class Engine:
     #: not mapped on our side yet one by one. None where what a guest has touched is mapped for us too
     populate = None
 
+    #: ``clear(frame: int, length: int)``: frames read as zero from now on, and the host keeps what they use, for somebody
+    #: who takes them at once. None where that is not cheaper than ``discard``
+    clear = None
+
     def discard(self, frame: int, length: int) -> None:
         """Give these frames back to the host; they read as zero from now on."""
         raise NotImplementedError

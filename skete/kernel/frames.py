@@ -13,13 +13,19 @@ from errno import ENOMEM
 __all__ = ["Frames"]
 
 
-class Frames:
-    """The free list over ``[low, high)``. discard(frame, length) empties what is given back."""
-    __slots__ = ("starts", "ends", "discard", "used", "holders")
+#: bytes of what was given back last that may wait to be taken again before they are emptied
+_KEPT = 256 << 10
 
-    def __init__(self, low: int, high: int, discard):
+
+class Frames:
+    """The free list over ``[low, high)``. discard(frame, length) empties what is given back. clear(frame, length), where
+    there is one, does so for less and keeps the host's memory: for the extent that was given back last, if it is
+    taken again just so (``dirty``: its start and end), as by a program that maps and unmaps buffers."""
+    __slots__ = ("starts", "ends", "discard", "clear", "dirty", "used", "holders")
+
+    def __init__(self, low: int, high: int, discard, clear=None):
         self.starts, self.ends = [low], [high]
-        self.discard = discard
+        self.discard, self.clear, self.dirty = discard, clear, None
         self.used = 0
         self.holders = None     # skete.kernel.holders.Holders, once frames are held twice
 
@@ -49,6 +55,11 @@ class Frames:
     def _carve(self, i: int, start: int, length: int) -> None:
         starts, ends = self.starts, self.ends
         end = start + length
+        if self.dirty is not None:
+            low, high = self.dirty
+            if start < high and low < end:
+                self.dirty = None
+                (self.clear if start == low and end == high else self.discard)(low, high - low)
         self.used += length
         if start == starts[i]:
             if end == ends[i]:
@@ -81,7 +92,12 @@ class Frames:
             self._free(frame, length)
 
     def _free(self, frame: int, length: int) -> None:
-        self.discard(frame, length)
+        if self.clear is None or length > _KEPT:
+            self.discard(frame, length)
+        else:
+            before, self.dirty = self.dirty, (frame, frame + length)
+            if before is not None:
+                self.discard(before[0], before[1] - before[0])
         starts, ends = self.starts, self.ends
         end = frame + length
         i = bisect_left(starts, frame)

@@ -56,7 +56,7 @@ class Kernel:
         self.creds = credentials.first(self.config)
         self.service = service
         self.scheduler = Scheduler()
-        self.frames = Frames(0, len(engine.ram) & -4096, engine.discard)
+        self.frames = Frames(0, len(engine.ram) & -4096, engine.discard, engine.clear)
         self.processes = {}
         self.zombies = {}
         self.tasks = {}

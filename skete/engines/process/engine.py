@@ -103,6 +103,9 @@ class ProcessEngine(Engine):
         self._ram.madvise(mmap.MADV_REMOVE, frame, length)
         self._populated.drop(frame, frame + length)
 
+    def clear(self, frame: int, length: int) -> None:
+        ramfile.clear(self.ram_fd, self.ram, 0, frame, length)
+
     def populate(self, frame: int, length: int) -> None:
         """Guest pages that a write(2) of the host meets without a mapping of ours end its attempt to copy a large folio
         at once: it goes on in small ones, and the file's page cache stays made of these."""

@@ -41,3 +41,15 @@ def test_as_a_copy_of_bytes_that_costs_what_was_touched(file, seed):
         assert used(fd) - before == copied * PAGE
         assert ram[to:to + count * PAGE] == ram[first * PAGE:(first + count) * PAGE]
         assert bytes(ram[to + count * PAGE:]).strip(b"\0") == b""
+
+
+def test_clear_empties_what_was_touched_and_nothing_else(file):
+    fd, mapping, base = file
+    with memoryview(mapping) as whole, whole[base:] as ram:
+        for page in (1, 3, 4):
+            ram[page * PAGE + 7] = 1
+        before = used(fd)
+        ramfile.clear(fd, ram, base, PAGE, 3 * PAGE)
+        ramfile.clear(fd, ram, base, 10 * PAGE, (PAGES - 10) * PAGE)
+        assert used(fd) == before
+        assert bytes(ram[PAGE:4 * PAGE]) == bytes(3 * PAGE) and ram[4 * PAGE + 7] == 1

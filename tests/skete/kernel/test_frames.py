@@ -36,12 +36,48 @@ def test_freed_frames_are_emptied_and_coalesce():
     assert emptied == [(a, P), (c, P), (b, P)]
 
 
+def test_what_was_freed_last_is_cleared_where_it_is_taken_again_just_so():
+    done = []
+    frames = Frames(0, 4096 * P, lambda *extent: done.append(("discard", *extent)), lambda *extent: done.append(("clear", *extent)))
+    a, b = frames.take(4 * P), frames.take(2 * P)
+    frames.give(a, 4 * P)
+    assert not done and frames.take(4 * P) == a and done == [("clear", a, 4 * P)], "before somebody has it"
+    frames.give(a, 4 * P)
+    frames.give(b, 2 * P)
+    assert done[1:] == [("discard", a, 4 * P)], "one extent waits"
+    assert frames.take(P, near=b) == b and done[2:] == [("discard", b, 2 * P)], "of which a part is taken"
+    large = frames.take(1024 * P)
+    frames.give(large, 1024 * P)
+    assert done[3:] == [("discard", large, 1024 * P)], "at once"
+    frames.take(P)
+    assert len(done) == 4
+
+
 def test_a_frame_freed_twice_is_our_bug_not_an_errno():
     frames = Frames(0, 16 * P, lambda *_: None)
     a = frames.take(2 * P)
     frames.give(a, 2 * P)
     with pytest.raises(AssertionError):
         frames.give(a + P, P)
+
+
+def test_whatever_is_taken_is_empty():
+    rng, full, held = random.Random(2), set(), []
+    empty = lambda at, length: full.difference_update(range(at, at + length, P))     # noqa: E731
+    frames = Frames(0, 256 * P, empty, empty)
+    for _ in range(3000):
+        if held and rng.random() < 0.5:
+            frames.give(*held.pop(rng.randrange(len(held))))
+            continue
+        length = P * rng.choice((1, 1, 2, 4))
+        try:
+            at = frames.take(length, rng.random() < 0.5, rng.choice((-1, P * rng.randrange(256))))
+        except OSError:
+            continue
+        pages = range(at, at + length, P)
+        assert full.isdisjoint(pages)
+        full.update(pages)
+        held.append((at, length))
 
 
 def test_random_takes_and_gives_never_overlap():
