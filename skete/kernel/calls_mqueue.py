@@ -13,7 +13,7 @@ from skete.abi.fcntl import O_NONBLOCK
 from skete.abi.signal import NSIG
 from skete.abi.time import CLOCK_REALTIME
 from skete.kernel.events.anonymous import install
-from skete.kernel.mqueue import SIGEV_NONE, SIGEV_SIGNAL, Mqueues, OpenQueue, Told
+from skete.kernel.mqueue import SIGEV_NONE, SIGEV_SIGNAL, SIGEV_THREAD, Mqueues, OpenQueue, Told
 from skete.kernel.outcome import SIGNAL, TIMEOUT, Restart, Wait
 from skete.kernel.row import ADDR, FD, I32, PATH, SIZE, U32, Row, readable_path
 from skete.kernel.timespec import FOREVER_NS, read_timespec
@@ -25,7 +25,8 @@ _ATTR = Struct("<4q32x")
 _SIGEVENT = Struct("<Qii")
 _O_CLOEXEC = 0o2000000
 _PRIORITIES = 32768
-_SIGEV_THREAD = 2
+#: NOTIFY_COOKIE_LEN
+_COOKIE = 32
 
 
 def _mqueues(kernel) -> Mqueues:
@@ -150,23 +151,36 @@ def _received(task, queue, addr: int, priority_at: int) -> int:
 
 def mq_notify(task, fd: int, event: int) -> int:
     """mq_notify(2): be told once of a message that comes to the empty queue; 0 takes that back. EBADF EBUSY EFAULT
-    EINVAL"""
+    EINVAL ENOTSOCK"""
     value = signo = how = 0
+    cookie, socket = b"", None
     if event:
         value, signo, how = _SIGEVENT.unpack(task.mm.read(event, 64)[:_SIGEVENT.size])
-        if how not in (SIGEV_SIGNAL, SIGEV_NONE) or how == SIGEV_SIGNAL and not 0 <= signo <= NSIG:
-            # SIGEV_THREAD names a netlink socket, and there can be none.
-            raise OSError(EBADF if how == _SIGEV_THREAD and signo < 0 else EINVAL,
-                          f"sigev_notify {how}, signal {signo}")
+        if how not in (SIGEV_SIGNAL, SIGEV_NONE, SIGEV_THREAD) or how == SIGEV_SIGNAL and not 0 <= signo <= NSIG:
+            raise OSError(EINVAL, f"sigev_notify {how}, signal {signo}")
+        if how == SIGEV_THREAD:
+            cookie, socket = task.mm.read(value, _COOKIE), _netlink(task, signo)
     queue, process = _open(task, fd).queue, task.process
+    told = queue.told
     if not event:
-        if queue.told is not None and queue.told.process is process:
+        if told is not None and told.process is process:
             queue.told = None
-    elif queue.told is not None:
-        raise OSError(EBUSY, f"process {queue.told.process.pid} is told already")
+            told.forget()
+    elif told is not None:
+        raise OSError(EBUSY, f"process {told.process.pid} is told already")
     else:
-        queue.told = Told(process, how, signo, value)
+        queue.told = Told(process, how, signo, value, cookie, socket)
     return 0
+
+
+def _netlink(task, fd: int):
+    """The netlink socket behind a descriptor. EBADF EINVAL ENOTSOCK"""
+    from skete.kernel.net.netlink import Netlink
+    from skete.kernel.net.socket import get
+    found = get(task, fd)
+    if not isinstance(found, Netlink):
+        raise OSError(EINVAL, f"descriptor {fd} is no netlink socket")
+    return found
 
 
 def mq_getsetattr(task, fd: int, new: int, old: int) -> int:
@@ -190,6 +204,6 @@ ROWS = (
     Row(241, mq_unlink, (PATH,)),
     Row(242, mq_timedsend, (FD, ADDR, SIZE, U32, ADDR)),
     Row(243, mq_timedreceive, (FD, ADDR, SIZE, ADDR, ADDR)),
-    Row(244, mq_notify, (FD, ADDR), "SIGEV_THREAD, which takes a netlink socket: EINVAL"),
+    Row(244, mq_notify, (FD, ADDR)),
     Row(245, mq_getsetattr, (FD, ADDR, ADDR)),
 )

@@ -23,12 +23,14 @@ from skete.kernel.scheduler import Queue
 from skete.kernel.sharing import held_files
 from skete.kernel.siginfo import SigInfo
 
-__all__ = ["SIGEV_NONE", "SIGEV_SIGNAL", "MessageQueue", "Mqueues", "OpenQueue", "Told"]
+__all__ = ["SIGEV_NONE", "SIGEV_SIGNAL", "SIGEV_THREAD", "MessageQueue", "Mqueues", "OpenQueue", "Told"]
 
 #: /proc/sys/fs/mqueue: queues_max msg_max msgsize_max, which are also what a queue without attributes has
 QUEUES, MESSAGES, SIZE = 256, 10, 8192
-SIGEV_SIGNAL, SIGEV_NONE = 0, 1
+SIGEV_SIGNAL, SIGEV_NONE, SIGEV_THREAD = range(3)
 _PRIORITIES = 32768
+#: NOTIFY_WOKENUP, NOTIFY_REMOVED
+_WOKEN, _REMOVED = b"\1", b"\2"
 #: RLIMIT_MSGQUEUE as programs begin with it
 _CHARGED = 819_200
 #: what Linux counts for a message (struct msg_msg), and for a priority (struct posix_msg_tree_node)
@@ -194,14 +196,28 @@ class Mqueues:
 class Told:
     """Who wants to be told of a message that comes to an empty queue: a process, once.
 
-    how: SIGEV_SIGNAL or SIGEV_NONE
+    how: SIGEV_*;  signo, value: of the signal
+    cookie, socket: for SIGEV_THREAD, what is said on which netlink socket, which is held
     """
-    __slots__ = ("process", "how", "signo", "value")
+    __slots__ = ("process", "how", "signo", "value", "cookie", "socket")
 
-    def __init__(self, process, how: int, signo: int, value: int):
+    def __init__(self, process, how: int, signo: int, value: int, cookie: bytes = b"", socket=None):
         self.process, self.how, self.signo, self.value = process, how, signo, value
+        self.cookie, self.socket = cookie, socket.hold() if socket is not None else None
+
+    def forget(self) -> None:
+        """It is not to be told any more."""
+        self._say(_REMOVED)
+
+    def _say(self, what: bytes) -> None:
+        """On the socket, and for the last time: the cookie, whose last byte says why."""
+        if self.socket is not None:
+            self.socket.tell(self.cookie[:-1] + what)
+            self.socket.drop()
+            self.socket = None
 
     def tell(self, sender) -> None:
+        self._say(_WOKEN)
         if self.how == SIGEV_SIGNAL and self.signo:
             fields = pack("<iIQ", sender.process.pid, sender.creds.uid, self.value)
             try:
@@ -229,6 +245,7 @@ class OpenQueue(Description):
         told = self.queue.told
         if told is not None and any(files is one for one in held_files(told.process)):
             self.queue.told = None
+            told.forget()
 
     def reopen(self, flags: int) -> "OpenQueue":
         self.queue.may(self._creds(), flags)

@@ -431,6 +431,69 @@ static void notification(void)
 	section("notification");
 }
 
+static volatile int threads;
+
+static void in_a_thread(union sigval value)
+{
+	__atomic_fetch_add(&threads, value.sival_int, __ATOMIC_SEQ_CST);
+}
+
+/* SIGEV_THREAD: the C library's own thread hears of it by a netlink socket. */
+static void by_thread(void)
+{
+	char data[8], cookie[32] = "a cookie", said[40] = "";
+	struct sigevent event = { .sigev_notify = SIGEV_THREAD, .sigev_notify_function = in_a_thread,
+		.sigev_value.sival_int = 5 };
+	queue = make(4, 8, O_RDWR);
+	EQ(mq_notify(queue, &event), 0);
+	EQ(mq_send(queue, "a", 1, 0), 0);
+	for (int i = 0; i < 10000 && !threads; i++)
+		usleep(1000);
+	EQ(threads, 5);
+	EQ(mq_receive(queue, data, 8, 0), 1);
+
+	/* what the library does, by hand */
+	int s = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	struct sigevent raw = { .sigev_notify = SIGEV_THREAD, .sigev_signo = s, .sigev_value.sival_ptr = cookie };
+	struct sigevent bad = raw;
+	CHECK(s >= 0);
+	bad.sigev_signo = 99;
+	FAILS(syscall(SYS_mq_notify, queue, &bad), EBADF);
+	bad.sigev_signo = queue;
+	FAILS(syscall(SYS_mq_notify, queue, &bad), ENOTSOCK);
+	bad.sigev_signo = socket(AF_UNIX, SOCK_STREAM, 0);
+	FAILS(syscall(SYS_mq_notify, queue, &bad), EINVAL);
+	close(bad.sigev_signo);
+	bad = raw;
+	bad.sigev_value.sival_ptr = (void *)16;
+	FAILS(syscall(SYS_mq_notify, queue, &bad), EFAULT);
+	FAILS(syscall(SYS_mq_notify, 99, &raw), EBADF);
+	EQ(syscall(SYS_mq_notify, queue, &raw), 0);
+	FAILS(syscall(SYS_mq_notify, queue, &raw), EBUSY);
+	FAILS(recv(s, said, sizeof said, 0), EAGAIN);
+	EQ(mq_send(queue, "b", 1, 0), 0);
+	EQ(ready(s) & POLLIN, POLLIN);
+	EQ(recv(s, said, sizeof said, 0), 32);
+	CHECK(!memcmp(said, "a cookie", 9) && said[31] == 1);
+	EQ(mq_receive(queue, data, 8, 0), 1);
+	EQ(syscall(SYS_mq_notify, queue, &raw), 0);
+	EQ(mq_notify(queue, 0), 0);
+	EQ(recv(s, said, sizeof said, 0), 32);
+	EQ(said[31], 2);
+	EQ(syscall(SYS_mq_notify, queue, &raw), 0);
+	close(dup(queue));
+	EQ(recv(s, said, sizeof said, 0), 32);
+	EQ(said[31], 2);
+	/* the socket is held as long as that */
+	EQ(syscall(SYS_mq_notify, queue, &raw), 0);
+	close(s);
+	EQ(mq_send(queue, "c", 1, 0), 0);
+	EQ(mq_receive(queue, data, 8, 0), 1);
+	FAILS(socket(AF_NETLINK, SOCK_STREAM, 0), ESOCKTNOSUPPORT);
+	gone(queue);
+	section("by thread");
+}
+
 static void limits(void)
 {
 	struct rlimit limit;
@@ -477,6 +540,7 @@ int main(void)
 	waiting();
 	readiness();
 	notification();
+	by_thread();
 	limits();
 	return verdict();
 }

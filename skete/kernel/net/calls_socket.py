@@ -7,9 +7,9 @@ from select import EPOLLIN, EPOLLOUT
 from time import monotonic_ns
 
 from skete.abi.fcntl import O_NONBLOCK
-from skete.abi.socket import (AF_INET, AF_INET6, AF_MAX, AF_PACKET, AF_UNIX, IPPROTO_ICMP, IPPROTO_IP, IPPROTO_TCP,
-                              IPPROTO_UDP, SHUT_RDWR, SOCK_CLOEXEC, SOCK_DGRAM, SOCK_NONBLOCK, SOCK_PACKET, SOCK_RAW,
-                              SOCK_SEQPACKET, SOCK_STREAM, SOCK_TYPE_MASK)
+from skete.abi.socket import (AF_INET, AF_INET6, AF_MAX, AF_NETLINK, AF_PACKET, AF_UNIX, IPPROTO_ICMP, IPPROTO_IP,
+                              IPPROTO_TCP, IPPROTO_UDP, SHUT_RDWR, SOCK_CLOEXEC, SOCK_DGRAM, SOCK_NONBLOCK, SOCK_PACKET,
+                              SOCK_RAW, SOCK_SEQPACKET, SOCK_STREAM, SOCK_TYPE_MASK)
 from skete.kernel.files.transfer import interrupted
 from skete.kernel.net import address as sockaddr
 from skete.kernel.net.local import LOOPBACK, UNIX
@@ -43,6 +43,12 @@ def _checked(family: int, kind: int, protocol: int) -> tuple:
         return SOCK_DGRAM if kind == SOCK_RAW else kind, 0
     if family == AF_PACKET:
         raise OSError(EPERM, "takes CAP_NET_RAW")
+    if family == AF_NETLINK:
+        if kind not in (SOCK_RAW, SOCK_DGRAM):
+            raise OSError(ESOCKTNOSUPPORT, f"type {kind}")
+        if protocol:
+            raise OSError(EPROTONOSUPPORT, f"protocol {protocol}")
+        return kind, 0
     if family not in (AF_INET, AF_INET6):
         raise OSError(EAFNOSUPPORT, f"family {family}")
     if not 0 <= protocol < 256:
@@ -65,6 +71,9 @@ def socket(task, family: int, kind: int, protocol: int) -> int:
     kind, protocol = _checked(family, kind, protocol)
     task.files.room()
     net = of(task.kernel)
+    if family == AF_NETLINK:
+        from skete.kernel.net.netlink import make
+        return _install(task, make(task, kind, nonblock), cloexec)
     if family == AF_UNIX:
         domain, sock = UNIX, new_socket(AF_UNIX, kind)
     elif net.policy == "none":
@@ -254,7 +263,8 @@ def shutdown(task, fd: int, how: int) -> int:
     return 0
 
 
-_FAMILIES = "AF_UNIX (stream, datagram, seqpacket), AF_INET and AF_INET6 (TCP, UDP) under --net; the rest: EAFNOSUPPORT"
+_FAMILIES = "AF_UNIX (stream, datagram, seqpacket), AF_INET and AF_INET6 (TCP, UDP) under --net; AF_NETLINK for " \
+            "mq_notify alone; the rest: EAFNOSUPPORT"
 _NET = "--net none: the machine's own loopback; loopback: the host's; host: all"
 ROWS = (
     Row(41, socket, (I32, I32, I32), _FAMILIES),

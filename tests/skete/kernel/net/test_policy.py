@@ -102,7 +102,8 @@ def test_multicast_groups_are_the_hosts_network(with_policy, policy, level, name
 
 
 @pytest.mark.parametrize("family, kind, protocol, code", [
-    (16, 3, 0, errno.EAFNOSUPPORT), (17, 3, 0, errno.EPERM), (2, 3, 1, errno.EPERM), (2, 2, 1, errno.EACCES),
+    (18, 3, 0, errno.EAFNOSUPPORT), (17, 3, 0, errno.EPERM), (2, 3, 1, errno.EPERM), (2, 2, 1, errno.EACCES),
+    (16, 3, 4, errno.EPROTONOSUPPORT), (16, 1, 0, errno.ESOCKTNOSUPPORT),
     (1, 4, 0, errno.ESOCKTNOSUPPORT), (2, 1, 17, errno.EPROTONOSUPPORT), (1, 1, 5, errno.EPROTONOSUPPORT),
     (-1, 1, 0, errno.EAFNOSUPPORT), (1, 0x11, 0, errno.EINVAL), (1, 11, 0, errno.EINVAL),
 ])
@@ -110,3 +111,14 @@ def test_sockets_that_do_not_exist(guest, family, kind, protocol, code):
     with pytest.raises(OSError) as refused:
         guest.call("socket", family, kind, protocol)
     assert refused.value.errno == code
+
+
+@pytest.mark.parametrize("call, words", [
+    ("bind", (DATA, 12)), ("connect", (DATA, 12)), ("sendto", (DATA, 4, 0, DATA, 12)), ("sendto", (DATA, 4, 0, 0, 0)),
+    ("write", (DATA, 4)), ("listen", (1,)), ("accept", (0, 0)),
+])
+def test_nothing_can_be_asked_by_netlink(guest, call, words):
+    fd = guest.call("socket", 16, 3, 0)
+    with pytest.raises(OSError) as refused:
+        guest.call(call, fd, *words)
+    assert refused.value.errno == errno.EOPNOTSUPP
