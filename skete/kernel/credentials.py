@@ -13,7 +13,7 @@ __all__ = ["CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "LAST", "SERVED"
 CHOWN, DAC_OVERRIDE, FOWNER, FSETID, KILL, SETGID, SETUID, SETPCAP = (1 << n for n in (0, 1, 3, 4, 5, 6, 7, 8))
 SYS_CHROOT = 1 << 18
 #: what acts here, and therefore what user 0 has; whatever else a capability allows is refused to everybody
-SERVED = CHOWN | DAC_OVERRIDE | FOWNER | FSETID | KILL | SETGID | SETUID | SETPCAP
+SERVED = CHOWN | DAC_OVERRIDE | FOWNER | FSETID | KILL | SETGID | SETUID | SETPCAP | SYS_CHROOT
 #: those of them that the host has to know of: CAP_FS_SET, which comes and goes with the file system's user id
 FILES = CHOWN | DAC_OVERRIDE | FOWNER | FSETID
 #: CAP_LAST_CAP: checkpoint_restore

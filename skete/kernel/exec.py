@@ -67,12 +67,12 @@ def _find(task, dirfd: int, path: bytes, flags: int, arguments: list):
 
 
 def _images(task, found) -> tuple:
-    kernel, namespace = task.kernel, task.process.fs.namespace
+    kernel, fs = task.kernel, task.fs
     if task.creds.wear is None:
-        return program.images(kernel, namespace, found)
+        return program.images(kernel, fs.namespace, found, fs.top)
     from skete.kernel.worn import by
     with by(task):
-        return program.images(kernel, namespace, found)
+        return program.images(kernel, fs.namespace, found, fs.top)
 
 
 def _strings(mm, at: int, left: list) -> list:

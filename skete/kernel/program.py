@@ -148,21 +148,21 @@ def key_of(st) -> tuple | None:
     return (st.st_dev, st.st_ino, st.st_size, st.st_mtime_ns, st.st_ctime_ns) if st.st_ino else None
 
 
-def images(kernel, namespace, found: Found) -> tuple:
+def images(kernel, namespace, found: Found, top=None) -> tuple:
     """(Image of the program, Image of its ELF interpreter or None, what skete.kernel.texts knows both files by).
-    ENOEXEC; ENOENT EACCES for the interpreter"""
+    ENOEXEC; ENOENT EACCES for the interpreter.  top: Fs.top"""
     engine, config = kernel.engine, kernel.config
     image = _load(engine, config, contents(found.file), found.path)
-    interp, key = interpreter(engine, config, namespace, image)
+    interp, key = interpreter(engine, config, namespace, image, top)
     return image, interp, (key_of(found.file.stat()), key)
 
 
-def interpreter(engine, config, namespace, image) -> tuple:
+def interpreter(engine, config, namespace, image, top=None) -> tuple:
     """The Image of the ELF interpreter that a program names, out of what is mounted, and its key_of; (None, None)
     where it names none. ENOENT EACCES ENOEXEC"""
     if image.interp is None:
         return None, None
-    with walk_from(namespace, namespace.root(), image.interp) as place:
+    with walk_from(namespace, namespace.root() if top is None else top, image.interp, top=top) as place:
         file = _open_place(namespace.task, place)
     try:
         data, key = contents(file), key_of(file.stat())

@@ -14,7 +14,7 @@
 enum { NOBODY = 65534, SOMEBODY = 1234, OTHER = 1235 };
 #define CAP(name) (UINT64_C(1) << CAP_##name)
 #define FILE_CAPS (CAP(CHOWN) | CAP(DAC_OVERRIDE) | CAP(FOWNER) | CAP(FSETID))
-#define ROOT_CAPS (FILE_CAPS | CAP(KILL) | CAP(SETGID) | CAP(SETUID) | CAP(SETPCAP))
+#define ROOT_CAPS (FILE_CAPS | CAP(KILL) | CAP(SETGID) | CAP(SETUID) | CAP(SETPCAP) | CAP(SYS_CHROOT))
 
 struct sets { uint64_t effective, permitted, inheritable; };
 

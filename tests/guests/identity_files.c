@@ -331,12 +331,85 @@ static void processes(void)
 }
 
 
+static void root(void)
+{
+	char path[300], old[256];
+	struct stat st, other;
+	int fd = open(".", O_RDONLY | O_DIRECTORY), closed;
+	CHECK(getcwd(old, sizeof old));
+	folder("jail", 0, 0, 0755);
+	folder("jail/in", 0, 0, 0755);
+	folder("closed", 0, 0, 0);
+	file("jail/file", 0, 0, 0644);
+	file("jail/in/inner", 0, 0, 0644);
+	file("outside", 0, 0, 0644);
+	EQ(symlink("/file", "jail/in/absolute"), 0);
+	EQ(symlink("../../../../../outside", "jail/up"), 0);
+	EQ(stat("jail", &st), 0);
+	copy_of_me("jail/me", 0, 0, 0755);
+	AS(NOBODY, NOBODY)
+		FAILS(chroot("jail"), EPERM);
+		FAILS(chroot("closed"), EACCES);
+	DONE
+	FAILS(chroot("outside"), ENOTDIR);
+	FAILS(chroot("nowhere"), ENOENT);
+	EQ(chroot("jail"), 0);
+	EQ(stat("/", &other), 0);
+	EQ(other.st_ino, st.st_ino);
+	EQ(opens("/file", O_RDONLY), 0);
+	EQ(opens("/in/absolute", O_RDONLY), 0);
+	EQ(opens("/../../../file", O_RDONLY), 0);
+	EQ(opens("/outside", O_RDONLY), ENOENT);
+	EQ(opens("/up", O_RDONLY), ENOENT);
+	EQ(opens("outside", O_RDONLY), 0);		/* the working directory stays where it is */
+	EQ(opens("jail/../outside", O_RDONLY), ENOENT);	/* by way of the root one does not get out */
+	EQ(syscall(SYS_getcwd, path, sizeof path) > 0, 1);
+	CHECK(!strncmp(path, "(unreachable)", 13));
+	EQ(chdir("/in"), 0);
+	CHECK(getcwd(path, sizeof path) && !strcmp(path, "/in"));
+	EQ(opens("../../outside", O_RDONLY), ENOENT);
+	EQ(opens("../file", O_RDONLY), 0);
+	EQ(stat("../..", &other), 0);
+	EQ(other.st_ino, st.st_ino);
+	EQ(chdir("../.."), 0);
+	CHECK(getcwd(path, sizeof path) && !strcmp(path, "/"));
+	EQ(rename("/in", "/moved"), 0);
+	EQ(mkdir("/../made", 0755), 0);
+	EQ(access("/made", F_OK), 0);
+	pid_t pid = fork();
+	if (pid == 0) {
+		execl("/me", "me", "rooted", NULL);
+		_exit(100 + errno);
+	}
+	EQ(ended(pid), 0);
+	EQ(faccessat(fd, "outside", R_OK, 0), 0);
+	closed = open("/file", O_RDONLY);
+	EQ(syscall(SYS_faccessat2, closed, "", R_OK, AT_EMPTY_PATH), 0);
+	EQ(chroot("/moved"), 0);			/* a root within the root */
+	EQ(opens("/inner", O_RDONLY), 0);
+	EQ(opens("/file", O_RDONLY), ENOENT);
+	EQ(fchdir(fd), 0);				/* what was open leads out, as ever */
+	EQ(chroot("."), 0);
+	EQ(opens("/outside", O_RDONLY), 0);
+	EQ(opens("/jail/moved/inner", O_RDONLY), 0);
+}
+
+static int rooted(void)
+{
+	EQ(opens("/file", O_RDONLY), 0);
+	EQ(opens("/../outside", O_RDONLY), ENOENT);
+	fflush(stdout);
+	return failures_ != 0;
+}
+
 int main(int argc, char **argv)
 {
 	static const struct { const char *name; void (*run)(void); } parts[] = {
 		{ "opening", opening }, { "asking", asking }, { "making", making }, { "sticky", sticky },
 		{ "changing", changing }, { "set-id bits", set_id_bits }, { "set-user-id programs", set_user_id },
-		{ "processes", processes } };
+		{ "processes", processes }, { "root", root } };
+	if (argc > 1 && !strcmp(argv[1], "rooted"))
+		return rooted();
 	if (argc > 7 && !strcmp(argv[1], "executed"))
 		return executed(argv);
 	begin_as_root();

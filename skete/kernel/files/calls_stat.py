@@ -7,7 +7,7 @@ from os import major, minor
 from skete.abi.fcntl import AT_EACCESS, AT_EMPTY_PATH, AT_FDCWD, AT_NO_AUTOMOUNT, AT_STATX_SYNC_TYPE, \
     AT_SYMLINK_NOFOLLOW, W_OK
 from skete.abi.stat import S_IFDIR, S_IFLNK, S_IFMT, S_IFREG, STAT, STATFS, STATX, STATX_BASIC_STATS, STATX_RESERVED
-from skete.kernel.files.walk import walk
+from skete.kernel.files.walk import walk, walk_from
 from skete.kernel.row import ADDR, FD, I32, PATH, U32, Row
 
 __all__ = ["ROWS", "stat_bytes"]
@@ -99,9 +99,17 @@ def faccessat2(task, dirfd: int, path: bytes, mode: int, flags: int) -> int:
 
 def _access(task, dirfd: int, path: bytes, mode: int, flags: int) -> int:
     if not path and flags & AT_EMPTY_PATH:
-        task.files.get(dirfd) if dirfd != AT_FDCWD else None
-        path = b"." if dirfd == AT_FDCWD else b"/proc/thread-self/fd/%d" % dirfd
-    with walk(task, dirfd, path, follow=not flags & AT_SYMLINK_NOFOLLOW) as place:
+        if dirfd != AT_FDCWD:
+            task.files.get(dirfd)
+            namespace = task.fs.namespace
+            namespace.task = task
+            return _may(walk_from(namespace, namespace.root(), b"/proc/thread-self/fd/%d" % dirfd), mode)
+        path = b"."
+    return _may(walk(task, dirfd, path, follow=not flags & AT_SYMLINK_NOFOLLOW), mode)
+
+
+def _may(place, mode: int) -> int:
+    with place:
         kind = place.found().st_mode & S_IFMT
         if mode == 0:
             return 0

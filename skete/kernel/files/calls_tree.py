@@ -7,6 +7,8 @@ from errno import EACCES, EBUSY, EEXIST, EINVAL, EISDIR, ENOENT, ENOTDIR, ENOTEM
 from skete.abi.fcntl import AT_EMPTY_PATH, AT_FDCWD, AT_REMOVEDIR, AT_SYMLINK_FOLLOW, RENAME_EXCHANGE, \
     RENAME_NOREPLACE, RENAME_WHITEOUT
 from skete.abi.stat import S_IFBLK, S_IFCHR, S_IFDIR, S_IFIFO, S_IFMT, S_IFREG, S_IFSOCK
+from skete.kernel.credentials import SYS_CHROOT
+from skete.kernel.files.fs import enter
 from skete.kernel.files.node import Place
 from skete.kernel.files.walk import walk
 from skete.kernel.row import ADDR, FD, I32, PATH, SIZE, U32, Row, readable_path
@@ -203,12 +205,20 @@ def chdir(task, path: bytes) -> int:
 
 
 def chroot(task, path: bytes) -> int:
-    """chroot(2): takes CAP_SYS_CHROOT, which nobody has. EPERM and those of a walk"""
+    """chroot(2): takes CAP_SYS_CHROOT. EPERM and those of a walk"""
     with walk(task, AT_FDCWD, path) as place:
         if place.found().st_mode & S_IFMT != S_IFDIR:
             raise OSError(ENOTDIR, "no directory")
         _search(place.parent, place.name)
-    raise OSError(EPERM, "no CAP_SYS_CHROOT")
+        if not task.creds.has(SYS_CHROOT):
+            raise OSError(EPERM, "no CAP_SYS_CHROOT")
+        node = enter(task.fs.namespace, place)
+    if node.path:
+        task.fs.change_root(node)
+    else:
+        node.drop()
+        task.fs.change_root(None)
+    return 0
 
 
 def _search(node, name: bytes) -> None:
@@ -252,7 +262,7 @@ ROWS = (
     Row(87, unlink, (PATH,)),
     Row(88, symlink, (PATH, PATH)),
     Row(95, umask, (U32,)),
-    Row(161, chroot, (PATH,), "EPERM: nobody has CAP_SYS_CHROOT"),
+    Row(161, chroot, (PATH,)),
     Row(133, mknod, (PATH, U32, U32), _NODES),
     Row(258, mkdirat, (FD, PATH, U32)),
     Row(259, mknodat, (FD, PATH, U32, U32), _NODES),

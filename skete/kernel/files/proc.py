@@ -192,7 +192,7 @@ _PROCESS = {
     b"exe": _ExeLink,
     b"fd": _Fds,
     b"fdinfo": lambda process: _FdInfos(process),
-    b"root": lambda process: Link(b"/"),
+    b"root": lambda process: Link(lambda task: task.fs.shown(process.fs.top.path if process.fs.top is not None else ())),
     b"task": lambda process: _Threads(process),
     **SETTINGS,
 }

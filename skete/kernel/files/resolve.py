@@ -35,11 +35,11 @@ class Resolve:
         if self.flags & (RESOLVE_BENEATH | RESOLVE_IN_ROOT):
             raise OSError(EXDEV, "a magic link")
 
-    def root(self, namespace):
-        """Where an absolute link leads. EXDEV"""
+    def root(self, root):
+        """Where an absolute link leads, which without these rules is the root. EXDEV"""
         if self.flags & RESOLVE_BENEATH:
             raise OSError(EXDEV, "an absolute link")
-        return self.start.dup() if self.flags & RESOLVE_IN_ROOT else namespace.root()
+        return self.start.dup() if self.flags & RESOLVE_IN_ROOT else root
 
     def entered(self, mount) -> None:
         """The walk has come to a directory of this mount. EXDEV"""

@@ -1,8 +1,8 @@
 """Path resolution: path_resolution(7), in the guest's tree.
 
 One component at a time. A directory is entered without following; what turns out to be a link is read, and its text
-takes the component's place: a relative one goes on from here, an absolute one from the guest's root. ``..`` is the
-parent in the guest's tree, looked up anew from the root. The host never resolves more than one name for us.
+takes the component's place: a relative one goes on from here, an absolute one from the root. ``..`` is the
+parent in the guest's tree, looked up anew from its root; a process's own root (chroot(2)) is not left by it. The host never resolves more than one name for us.
 
 A walk holds the directory it is in and the last few it came through, so that ``..`` right after a name is no search
 from the root: else a path of ``../x/../x/...`` deep down would cost minutes. After an error it holds none.
@@ -44,15 +44,18 @@ def walk(task, dirfd: int, path: bytes, follow: bool = True, parent: bool = Fals
         raise path.error
     if not path:
         raise OSError(ENOENT, "the empty path")
-    return walk_from(namespace, start_of(task, dirfd, path), path, follow, parent, resolve)
+    return walk_from(namespace, start_of(task, dirfd, path), path, follow, parent, resolve, task.fs.top)
 
 
 def walk_from(namespace, node: Directory, path: bytes, follow: bool = True, parent: bool = False,
-              resolve=None) -> Place:
-    """The same from a directory, which must be kept by somebody else (``keep``) or is closed."""
+              resolve=None, top: Directory | None = None) -> Place:
+    """The same from a directory, which must be kept by somebody else (``keep``) or is closed.
+
+    top: the root, where it is not the guest tree's: Fs.top
+    """
     trail: list = []
     try:
-        place = _walk(namespace, node, trail, path, follow, parent, resolve)
+        place = _walk(namespace, node, trail, path, follow, parent, resolve, top)
         if resolve is not None:
             _within(place, resolve)
         return place
@@ -69,7 +72,7 @@ def _within(place: Place, resolve) -> None:
         raise
 
 
-def _walk(namespace, node: Directory, trail: list, path: bytes, follow: bool, parent: bool, resolve) -> Place:
+def _walk(namespace, node: Directory, trail: list, path: bytes, follow: bool, parent: bool, resolve, top) -> Place:
     """trail: directories on the way, each the parent of the next, the last that of ``node``; the caller's to close"""
     if len(path) >= PATH_MAX:
         raise OSError(ENAMETOOLONG, f"{len(path)} bytes")
@@ -92,6 +95,8 @@ def _walk(namespace, node: Directory, trail: list, path: bytes, follow: bool, pa
                 while names and names[-1] == b"..":
                     names.pop()
                     up += 1     # a run of them costs one look from the root, not one each
+                if top is not None and node.path[:len(top.path)] == top.path:
+                    up = min(up, len(node.path) - len(top.path))
                 if resolve is not None:
                     up = resolve.up(node.path, up)
                 node = _ascend(namespace, node, trail, up)
@@ -142,7 +147,8 @@ def _walk(namespace, node: Directory, trail: list, path: bytes, follow: bool, pa
             if not names:
                 trailing = trailing or text.endswith((b"/", b"/."))
             if text[:1] == b"/":
-                node = _leave(node, trail, namespace.root() if resolve is None else resolve.root(namespace))
+                root = namespace.root() if top is None else top
+                node = _leave(node, trail, root if resolve is None else resolve.root(root))
             names.extend(part for part in reversed(text.split(b"/")) if part and part != b".")
             if not names and not special:
                 special = b"/"
