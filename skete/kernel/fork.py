@@ -144,6 +144,7 @@ def _process_like(task, pid: int, space, mm, flags: int) -> Process:
     child.pgid, child.sid, child.tty = process.pgid, process.sid, process.tty
     child.program = process.program.hold() if process.program is not None else None
     child.exe, child.argv, child.envp = process.exe, process.argv, process.envp
+    child.strings_at = process.strings_at
     child.auxv, child.envp_at, child.bias = process.auxv, process.envp_at, process.bias
     child.signals = pending.ProcessSignals()
     actions = process.signals.actions

@@ -164,6 +164,7 @@ class Kernel:
         mm.ungrown = max(0, size - page_up(len(start.data)) - STACK_GROWN)
         mm.write(start.sp, start.data)
         process.auxv, process.bias, process.envp_at = start.auxv, image.bias, start.sp + 8 * (len(process.argv) + 2)
+        process.strings_at = start.arg_start, start.arg_end, start.env_end
         return start.sp
 
     def signal(self, signo: int) -> None:

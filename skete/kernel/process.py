@@ -16,6 +16,7 @@ class Process:
     creds: its first thread's (skete.kernel.credentials.of says them at any time)
     exe: bytes, the program's path;  argv, envp: lists of bytes
     auxv: bytes; envp_at: address of the first environment pointer; bias: where a position-independent exe was put
+    strings_at: addresses of the arguments' bytes, of the environment's behind them, and of the end; None: nothing was put there
     program: the Description of the program's file, which /proc/PID/exe opens, or None;  program_key: its inode and
         device, once somebody has asked
     children: {pid: Process}, living and zombies;  child_queue: who waits for them;  exit_signal: to its parent
@@ -44,6 +45,7 @@ class Process:
         self.has_executed = False   # another program, since it was forked
         self.exe, self.argv, self.envp = b"", [], []
         self.auxv, self.envp_at, self.bias = b"", 0, 0
+        self.strings_at = None
         self.fault = None
         self.status = None
         self.signals = None         # skete.kernel.pending.ProcessSignals

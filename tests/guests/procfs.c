@@ -265,11 +265,28 @@ static void there(void)
 	section("there");
 }
 
-int main(void)
+/* setproctitle(3): over the arguments; then over their last NUL, too. */
+static void title(char **argv)
+{
+	size_t length = strlen(argv[0]);
+	memset(argv[0], 't', length);
+	const char *line = content("/proc/self/cmdline");
+	EQ(strlen(line), length);
+	EQ(strspn(line, "t"), length);
+	EQ(line[length + 1], 0);
+	argv[0][length] = '+';
+	EQ(content("/proc/self/cmdline")[length], '+');
+	section("title");
+}
+
+int main(int argc, char **argv)
 {
 	if (!geteuid() && (setresgid(54322, 54322, 54322) || setresuid(54322, 54322, 54322)))
 		return 2;
 	prctl(PR_SET_DUMPABLE, 1);
+	if (argc != 1)
+		return 2;
+	title(argv);
 	settings();
 	states();
 	signals();

@@ -10,6 +10,7 @@ from skete.kernel.credentials import of
 from skete.kernel.files import procinfo
 from skete.kernel.files.node import Directory, Place
 from skete.kernel.files.procset import SETTINGS, comm
+from skete.kernel.files.procwords import cmdline, environ
 from skete.kernel.files.pseudo import Entry, Folder, Link, Text
 from skete.kernel.files.sys import tree
 
@@ -166,10 +167,6 @@ def _exe(process) -> bytes:
     return path if path.startswith(b"/") else os.path.normpath(b"/" + path)
 
 
-def _strings(words: list) -> bytes:
-    return b"".join(word + b"\0" for word in words)
-
-
 def _comm(process) -> Entry:
     leader = process.leader
     return comm(leader) if leader is not None else Text(lambda task: procinfo.name_of(process) + b"\n")
@@ -185,10 +182,10 @@ def _children(thread) -> Text:
 #: name -> what stands there, made from the process
 _PROCESS = {
     b"auxv": lambda process: _PrivateText(process, lambda task: getattr(process, "auxv", b"") or b""),
-    b"cmdline": lambda process: Text(lambda task: _strings(process.argv)),
+    b"cmdline": lambda process: Text(lambda task: cmdline(process)),
     b"comm": _comm,
     b"cwd": lambda process: Link(lambda task: process.fs.cwd_path()),
-    b"environ": lambda process: _PrivateText(process, lambda task: _strings(process.envp)),
+    b"environ": lambda process: _PrivateText(process, lambda task: environ(process)),
     b"exe": _ExeLink,
     b"fd": _Fds,
     b"fdinfo": lambda process: _FdInfos(process),
