@@ -18,6 +18,8 @@ def end_thread(task, code: int) -> None:
     release(task)
     process.cpu_ns += _cpu_ns(task)
     task.dead = True
+    if task is process.leader:
+        process.name = task.name
     del process.tasks[task.tid], kernel.tasks[task.vcpu]
     task.vcpu.end()
     if process.tables is not None or process.systems is not None:
@@ -51,6 +53,8 @@ def end_process(process, status: tuple) -> None:
         del kernel.tasks[task.vcpu]
         for observer in kernel.observers:
             observer.exited(task, status)
+    if process.leader is not None:
+        process.name = process.leader.name
     process.tasks.clear()
     if process.tty is not None and process.sid == process.pid:
         from skete.kernel.tty import leader_ended

@@ -44,6 +44,7 @@ class Process:
         self.stop_report, self.went_on = 0, False
         self.has_executed = False   # another program, since it was forked
         self.exe, self.argv, self.envp = b"", [], []
+        self.name = b""             # its first thread's, once that has ended
         self.auxv, self.envp_at, self.bias = b"", 0, 0
         self.strings_at = None
         self.fault = None

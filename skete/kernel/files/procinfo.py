@@ -141,7 +141,7 @@ def _state(process, task) -> str:
 def name_of(process) -> bytes:
     """What a process is called."""
     leader = process.leader
-    return leader.name if leader is not None else process.exe.rpartition(b"/")[2][:15]
+    return leader.name if leader is not None else process.name
 
 
 def _memory(mm) -> list:
