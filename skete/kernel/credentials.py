@@ -7,6 +7,8 @@ become somebody else, and what the mounts show can be reached with the permissio
 """
 from __future__ import annotations
 
+from skete.abi.stat import S_IFDIR, S_IFMT
+
 __all__ = ["CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "LAST", "SERVED", "SETGID", "SETPCAP", "SETUID",
            "SYS_CHROOT", "Credentials", "first", "host_capabilities", "of"]
 
@@ -66,6 +68,10 @@ class Credentials:
         # Nobody executes what nobody may.
         return bool(self.effective & DAC_OVERRIDE) and (directory or not wanted & 1 or bool(mode & 0o111))
 
+    def reaches(self, st, wanted: int) -> bool:
+        """The same of what has this stat."""
+        return self.may(st.st_uid, st.st_gid, st.st_mode, wanted, st.st_mode & S_IFMT == S_IFDIR)
+
     def may_signal(self, other: "Credentials") -> bool:
         """kill(2)'s rule for a process of these credentials."""
         return self.euid in (other.suid, other.uid) or self.uid in (other.suid, other.uid) or bool(self.effective & KILL)
@@ -111,6 +117,12 @@ def host_capabilities() -> int:
             text = status.read(8192)
     except OSError:
         return 0        # a host without /proc
+    try:
+        with open("/proc/self/setgroups", "rb", buffering=0) as allowed:
+            if allowed.read(4) == b"deny":
+                return 0        # a user namespace of one user
+    except FileNotFoundError:
+        pass                    # a host without user namespaces
     mine = int(text.partition(b"\nCapEff:")[2].split(None, 1)[0], 16)
     if SETUID & ~mine or SETGID & ~mine:
         return 0

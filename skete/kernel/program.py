@@ -92,7 +92,8 @@ def _open(task, dirfd: int, path: bytes, flags: int):
     """A file that may be executed, held. EACCES ELOOP ENOENT"""
     if not path and flags & AT_EMPTY_PATH:
         description = task.files.get(dirfd)
-        _check(description.stat(), True)
+        st = description.stat()
+        _check(st, task.creds.host is None or task.creds.reaches(st, X_OK))
         return description.reopen(O_RDONLY).hold()
     with walk(task, dirfd, path, follow=not flags & AT_SYMLINK_NOFOLLOW) as place:
         return _open_place(task, place)

@@ -45,6 +45,20 @@ static void owned_by(const char *path, uid_t uid, gid_t gid)
 	EQ(st.st_gid, gid);
 }
 
+static void copy_of_me(const char *path, uid_t uid, gid_t gid, int mode)
+{
+	static char buffer[1 << 16];
+	int from = open(me, O_RDONLY), to = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0700);
+	ssize_t n;
+	CHECK(from >= 0 && to >= 0);
+	while ((n = read(from, buffer, sizeof buffer)) > 0)
+		CHECK(write(to, buffer, n) == n);
+	close(from);
+	EQ(fchown(to, uid, gid), 0);
+	EQ(fchmod(to, mode), 0);
+	close(to);
+}
+
 static void opening(void)
 {
 	file("secret", 0, 0, 0600);
@@ -74,6 +88,18 @@ static void opening(void)
 		EQ(opens(".", O_TMPFILE | O_RDWR), EACCES);
 		FAILS(truncate("public", 0), EACCES);
 		FAILS(execl("secret", "secret", NULL), EACCES);
+	DONE
+	copy_of_me("roots", 0, 0, 0700);
+	int held = open("roots", O_RDONLY), readable = open("secret", O_RDONLY);
+	AS(NOBODY, NOBODY)
+		char path[32], byte;
+		snprintf(path, sizeof path, "/proc/self/fd/%d", readable);
+		FAILS(access(path, R_OK), EACCES);
+		EQ(opens(path, O_RDONLY), EACCES);	/* to open it again takes what to open it did */
+		EQ(pread(readable, &byte, 1, 0), 1);
+		FAILS(syscall(SYS_execveat, held, "", (char *[]){ "x", NULL }, NULL, AT_EMPTY_PATH), EACCES);
+		snprintf(path, sizeof path, "/proc/self/fd/%d", held);
+		FAILS(execl(path, "x", NULL), EACCES);
 	DONE
 	AS(OTHER, OTHER)
 		EQ(opens("theirs", O_RDONLY), EACCES);	/* the group's bits count, not everybody's */
@@ -248,20 +274,6 @@ static void set_id_bits(void)
 	folder("f", 0, 0, 02755);
 	EQ(chown("f", SOMEBODY, SOMEBODY), 0);
 	EQ(mode_of("f"), 02755);
-}
-
-static void copy_of_me(const char *path, uid_t uid, gid_t gid, int mode)
-{
-	static char buffer[1 << 16];
-	int from = open(me, O_RDONLY), to = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0700);
-	ssize_t n;
-	CHECK(from >= 0 && to >= 0);
-	while ((n = read(from, buffer, sizeof buffer)) > 0)
-		CHECK(write(to, buffer, n) == n);
-	close(from);
-	EQ(fchown(to, uid, gid), 0);
-	EQ(fchmod(to, mode), 0);
-	close(to);
 }
 
 /* argv[2] to argv[7]: the ids real, effective and saved, of user and group */

@@ -36,7 +36,8 @@ class OpenFile(Directory):
         return self.description.statfs()
 
     def access(self, name: bytes, mode: int) -> bool:
-        return True
+        task = self.mount.namespace.task
+        return task is None or task.creds.host is None or task.creds.reaches(self.description.stat(), mode)
 
     def open(self, task, name: bytes, flags: int, mode: int, st):
         if flags & O_DIRECTORY:
