@@ -39,6 +39,12 @@ class PidFd(Description):
     def stat(self):
         return Stat(0o600, 1)
 
+    def details(self) -> str:
+        process = self.process
+        there = process.pid in process.kernel.processes or process.pid in process.kernel.zombies
+        pid = process.pid if there else -1
+        return f"Pid:\t{pid}\nNSpid:\t{pid}\n"
+
 
 def tell(process) -> None:
     """It has ended: whoever polls one of its descriptors is to know."""

@@ -3,12 +3,16 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/ipc.h>
 #include <sys/mman.h>
 #include <sys/msg.h>
 #include <sys/prctl.h>
 #include <sys/sem.h>
 #include <sys/shm.h>
+#include <sys/signalfd.h>
+#include <sys/timerfd.h>
 #include <sys/wait.h>
 
 static char text[1 << 16];
@@ -217,6 +221,44 @@ static void shared(void)
 	section("shared");
 }
 
+static const char *info(int fd, const char *name)
+{
+	char path[40];
+	snprintf(path, sizeof path, "/proc/self/fdinfo/%d", fd);
+	return row(path, name);
+}
+
+static void descriptors(void)
+{
+	char line[100];
+	int event = eventfd(5, 0), timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC), instance = epoll_create1(0);
+	sigset_t set;
+	sigemptyset(&set);
+	sigaddset(&set, SIGUSR1);
+	EQ(strtol(info(event, "eventfd-count"), 0, 16), 5);
+	CHECK(!strcmp(info(event, "eventfd-count"), "                5"));
+	CHECK(!strcmp(info(signalfd(-1, &set, 0), "sigmask"), "\t0000000000000200"));
+	timerfd_settime(timer, TFD_TIMER_ABSTIME, &(struct itimerspec){ { 7, 8 }, { 1, 0 } }, 0);
+	nanosleep(&(struct timespec){ 0, 2000000 }, 0);
+	CHECK(!strcmp(info(timer, "clockid"), " 1"));
+	CHECK(!strcmp(info(timer, "settime flags"), " 01"));
+	CHECK(!strcmp(info(timer, "it_interval"), " (7, 8)"));
+	CHECK(atol(info(timer, "ticks")) > 0);
+	EQ(strtol(info(timer, "flags"), 0, 8), O_CLOEXEC | O_RDWR);
+	EQ(strtol(info(event, "flags"), 0, 8), O_RDWR);
+	epoll_ctl(instance, EPOLL_CTL_ADD, event, &(struct epoll_event){ EPOLLIN, { .u64 = 0xabc } });
+	snprintf(line, sizeof line, " %8d events: %8x data: %16x  pos:0 ", event, EPOLLIN | EPOLLERR | EPOLLHUP, 0xabc);
+	CHECK(!strncmp(info(instance, "tfd"), line, strlen(line)));
+	pid_t child = fork();
+	if (!child)
+		_exit(0);
+	int pid = syscall(SYS_pidfd_open, child, 0);
+	EQ(atoi(info(pid, "Pid")), child);
+	waitpid(child, 0, 0);
+	EQ(atoi(info(pid, "Pid")), -1);
+	section("descriptors");
+}
+
 /* What is there, and how many words it has. */
 static void there(void)
 {
@@ -292,6 +334,7 @@ int main(int argc, char **argv)
 	signals();
 	mapped();
 	shared();
+	descriptors();
 	there();
 	return verdict();
 }

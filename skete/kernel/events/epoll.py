@@ -144,6 +144,11 @@ class Epoll(Anonymous):
             os.close(item.host_fd)
             Epoll.copies -= 1
 
+    def details(self) -> str:
+        return "".join(f"tfd: {fd:8} events: {item.events & 0xffff_ffff:8x} data: {item.data:16x}  pos:0 "
+                       f"ino:{file.stat().st_ino:x} sdev:{file.stat().st_dev:x}\n"
+                       for file, items in self.items.items() for fd, item in items.items())
+
     def watches(self, other: "Epoll") -> bool:
         """Whether ``other`` is this one, or watched by it, however far down."""
         seen, ahead = {self}, [self]

@@ -54,6 +54,9 @@ class SignalFd(Anonymous):
         self.kernel.signalfds.discard(self)
         super().release()
 
+    def details(self) -> str:
+        return f"sigmask:\t{self.mask:016x}\n"
+
     def raise_(self) -> None:
         # Again even if it is up: an edge-triggered watcher counts every signal.
         if self.raised:

@@ -23,18 +23,18 @@ _SOONEST_NS = 50_000
 
 class TimerFd(Anonymous):
     """expires_ns: the next expiration that is not counted yet, of its clock; None while disarmed
-    interval_ns: 0 for a single shot;  ticks: expirations that were not read
+    interval_ns: 0 for a single shot;  ticks: expirations that were not read;  how: flags that it was set with
 
     As on Linux a timer that has expired sleeps until it is read (or asked): expirations that nobody sees cost nothing,
     and are no new edge for an edge-triggered watcher.
     """
-    __slots__ = ("clock", "scheduler", "expires_ns", "interval_ns", "ticks", "raised", "timer")
+    __slots__ = ("clock", "scheduler", "expires_ns", "interval_ns", "ticks", "raised", "timer", "how")
     kind = b"[timerfd]"
 
     def __init__(self, clock: int, scheduler, flags: int):
         self.clock, self.scheduler = clock, scheduler
         self.expires_ns = self.timer = None
-        self.interval_ns = self.ticks = 0
+        self.interval_ns = self.ticks = self.how = 0
         self.raised = False
         super().__init__(os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK), flags)
 
@@ -79,6 +79,12 @@ class TimerFd(Anonymous):
             return 0
         self._sleep()
         return max(1, self.expires_ns - clock_gettime_ns(self.clock))
+
+    def details(self) -> str:
+        left_ns = max(0, self.expires_ns - clock_gettime_ns(self.clock)) if self.expires_ns is not None else 0
+        left, interval = divmod(left_ns, NSEC_PER_SEC), divmod(self.interval_ns, NSEC_PER_SEC)
+        return f"clockid: {self.clock}\nticks: {self.ticks}\nsettime flags: 0{self.how:o}\n" \
+            f"it_value: ({left[0]}, {left[1]})\nit_interval: ({interval[0]}, {interval[1]})\n"
 
     def _count(self) -> None:
         """Count what has expired by now."""
@@ -166,6 +172,7 @@ def timerfd_settime(task, fd: int, flags: int, new: int, old: int) -> int:
     timer = _timer(task, fd)
     before = timer.left_ns(), timer.interval_ns
     timer.set(value_ns, interval_ns, bool(flags & TFD_TIMER_ABSTIME))
+    timer.how = flags
     if old:
         write_itimerspec(task.mm, old, *before)
     return 0

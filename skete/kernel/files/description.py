@@ -124,6 +124,10 @@ class Description:
 
     # what is known about it
 
+    def details(self) -> str:
+        """What /proc/PID/fdinfo/N has of it beyond offset and flags."""
+        return ""
+
     def stat(self):
         """An os.stat_result, or what has its fields."""
         raise NotImplementedError

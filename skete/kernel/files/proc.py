@@ -260,7 +260,7 @@ class _FdInfos(_Fds):
             description = self.whose.files.get(int(name))
         except (ValueError, OSError):
             return None
-        return Text(lambda task: procinfo.fdinfo(description))
+        return Text(lambda task: procinfo.fdinfo(description, int(name) in self.whose.files.cloexec))
 
 
 def _zombie(process) -> Folder:

@@ -6,6 +6,7 @@ it. Counters of things that do not exist here are zero.
 from __future__ import annotations
 
 import os
+from os import O_CLOEXEC
 from time import monotonic_ns
 
 __all__ = ["BY_THREAD", "MACHINE", "MOUNTS", "PROCESS", "ZOMBIE", "cpus_list", "fdinfo", "host", "name_of"]
@@ -260,13 +261,15 @@ def _io(process) -> bytes:
     return "".join(f"{name}: 0\n" for name in names.split()).encode()
 
 
-def fdinfo(description) -> bytes:
-    """proc(5), /proc/PID/fdinfo/N."""
+def fdinfo(description, cloexec: bool = False) -> bytes:
+    """proc(5), /proc/PID/fdinfo/N. cloexec: that descriptor's"""
     try:
         at = description.seek(0, 1)
     except OSError:
         at = 0
-    return b"pos:\t%d\nflags:\t0%o\nmnt_id:\t20\nino:\t%d\n" % (at, description.flags, description.stat().st_ino)
+    flags = description.flags | (O_CLOEXEC if cloexec else 0)
+    return b"pos:\t%d\nflags:\t0%o\nmnt_id:\t20\nino:\t%d\n" % (at, flags, description.stat().st_ino) \
+        + description.details().encode()
 
 
 def _schedstat(process) -> bytes:
