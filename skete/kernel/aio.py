@@ -8,7 +8,7 @@ of the guest, which can deceive nobody but itself.
 from __future__ import annotations
 
 import os
-from errno import EAGAIN, EBADF, EFAULT, EINTR, EINVAL, ESPIPE
+from errno import EAGAIN, EBADF, EFAULT, EINPROGRESS, EINTR, EINVAL, ESPIPE
 from stat import S_ISDIR
 from struct import Struct
 from time import monotonic_ns
@@ -42,23 +42,30 @@ _EVENT = Struct("<QQqq")
 _IOCB = Struct("<QIiHhiQQqQIi")
 _PAIR = Struct("<qq")
 _SIGSET = Struct("<QQ")
-_PREAD, _PWRITE, _FSYNC, _FDSYNC, _PREADV, _PWRITEV = 0, 1, 2, 3, 7, 8
+_PREAD, _PWRITE, _FSYNC, _FDSYNC, _POLL, _PREADV, _PWRITEV = 0, 1, 2, 3, 5, 7, 8
 _RESFD, _IOPRIO = 1, 2
 
 
 class Context:
     """wanted: operations it was made for, which count against MOST;  room: events in its ring
-    tail: where the next goes;  news: who waits for events;  gone: io_destroy(2) has had it"""
-    __slots__ = ("start", "length", "wanted", "room", "tail", "news", "gone")
+    tail: where the next goes;  news: who waits for events;  gone: io_destroy(2) has had it
+    polls: what it waits for (skete.kernel.aio_poll.Polls), once it has waited for something, else ()"""
+    __slots__ = ("start", "length", "wanted", "room", "tail", "news", "gone", "polls")
 
     def __init__(self, start: int, length: int, wanted: int):
         self.start, self.length, self.wanted = start, length, wanted
         self.room = (length - _RING.size) // _EVENT.size
-        self.tail, self.news, self.gone = 0, Queue(), False
+        self.tail, self.news, self.gone, self.polls = 0, Queue(), False, ()
+
+    def close(self) -> None:
+        """It is gone, or the memory that it is of."""
+        self.gone = True
+        if self.polls:
+            self.polls.close()
 
     def held(self, mm) -> int:
-        """Events in the ring. EFAULT where it was unmapped"""
-        return (self.tail - mm.read_u32(self.start + 8) % self.room) % self.room
+        """Events in the ring, or that will be. EFAULT where it was unmapped"""
+        return (self.tail - mm.read_u32(self.start + 8) % self.room) % self.room + len(self.polls)
 
     def put(self, mm, event: bytes) -> None:
         """There is room. What was unmapped since gets nothing, and nobody will ask."""
@@ -129,7 +136,7 @@ def io_setup(task, wanted: int, addr: int) -> int:
 def io_destroy(task, number: int) -> int:
     """io_destroy(2). EINVAL"""
     gone = _find(task, number)
-    gone.gone = True
+    gone.close()
     del task.mm.aio[number]
     task.mm.remove(gone.start, gone.length)
     gone.news.wake()
@@ -169,6 +176,10 @@ def _submit(task, context: Context, addr: int):
         if not isinstance(event, EventFd):
             raise OSError(EINVAL, f"descriptor {event_fd} is no eventfd")
     mm.write_u32(addr + 8, 0)
+    if opcode == _POLL:
+        if buf >> 16 or size or offset or rw_flags:
+            raise OSError(EINVAL, "words that have to be 0")
+        return _poll(task, context, file, event, buf, _EVENT.pack(data, addr, 0, 0))
     if opcode in (_FSYNC, _FDSYNC):
         if buf or size or offset or rw_flags:
             raise OSError(EINVAL, "words that have to be 0")
@@ -204,6 +215,31 @@ def _submit(task, context: Context, addr: int):
         file.drop()
         if event is not None:
             event.drop()
+
+
+def _poll(task, context: Context, file, event, wanted: int, template: bytes) -> None:
+    """Wait for a descriptor, here or later. EAGAIN"""
+    mm = task.mm
+    if type(context.polls) is tuple:
+        from skete.kernel.aio_poll import Polls
+        context.polls = Polls(task.kernel.scheduler)
+    if event is not None:
+        event.hold()
+
+    def ended(events: int) -> None:
+        if not context.gone:
+            data, addr, _, _ = _EVENT.unpack(template)
+            context.put(mm, _EVENT.pack(data, addr, events, 0))
+            if event is not None:
+                event.count()
+        if event is not None:
+            event.drop()
+    try:
+        context.polls.begin(file, wanted, int.from_bytes(template[8:16], "little"), ended)
+    except OSError:
+        if event is not None:
+            event.drop()
+        raise
 
 
 def _takes(file, writes: bool) -> bool:
@@ -244,10 +280,12 @@ def _moved(task, file, pieces: list, offset: int, flags: int, writes: bool):
 
 
 def io_cancel(task, number: int, iocb: int, result: int) -> int:
-    """io_cancel(2): nothing is under way. EFAULT EINVAL"""
+    """io_cancel(2): of what can be under way, which is waiting for a descriptor. EFAULT EINPROGRESS EINVAL"""
     if task.mm.read_u32(iocb + 8):
         raise OSError(EINVAL, "no iocb that was submitted")
-    _find(task, number)
+    context = _find(task, number)
+    if context.polls and context.polls.cancel(iocb):
+        raise OSError(EINPROGRESS, "there will be an event")
     raise OSError(EINVAL, "not under way")
 
 
@@ -306,7 +344,7 @@ ROWS = (
     Row(206, io_setup, (U32, ADDR)),
     Row(207, io_destroy, (U64,)),
     Row(208, io_getevents, (U64, I64, I64, ADDR, ADDR)),
-    Row(209, io_submit, (U64, I64, ADDR), "done at once; IOCB_CMD_POLL: EINVAL"),
-    Row(210, io_cancel, (U64, ADDR, ADDR), "EINVAL: nothing is ever under way"),
+    Row(209, io_submit, (U64, I64, ADDR), "done at once, but for IOCB_CMD_POLL"),
+    Row(210, io_cancel, (U64, ADDR, ADDR)),
     Row(333, io_pgetevents, (U64, I64, I64, ADDR, ADDR, ADDR)),
 )

@@ -357,6 +357,8 @@ class Mm(Access):
 
     def close(self) -> None:
         """The process has ended: hold no view of guest memory any more, so that it can go, and no file."""
+        for context in (self.aio or {}).values():
+            context.close()
         for vma in self.vmas:
             if vma.backing is not None and vma.delta is not NO_FRAME:
                 vma.backing.unmapped(vma.start + vma.delta, vma.end - vma.start)

@@ -31,8 +31,8 @@ _PATH = 32768
 _MAX_ERRNO = 4095
 #: struct seccomp_data of a call that looks at its arguments begins here
 _POINTER, _ARGUMENTS = 8, 16
-#: calls whose answers are remembered
-_REMEMBERED = 1024
+#: numbers below which answers are remembered: there is no call beyond
+_REMEMBERED = 512
 _FPROG = Struct("<H6xQ")
 _SIZES = Struct("<3H")
 _FLAGS = SECCOMP_FILTER_FLAG_TSYNC | SECCOMP_FILTER_FLAG_LOG | SECCOMP_FILTER_FLAG_SPEC_ALLOW \
@@ -62,6 +62,8 @@ class Filter:
 
     def __init__(self, program, before: "Filter | None"):
         self.program, self.before, self.known = program, before, {}
+        if before is not None:
+            before.known.clear()        # threads may be left that have only that; chains are long, threads few
         self.depth = 1 + (before.depth if before is not None else 0)
         self.cost = len(program) + 4 + (before.cost if before is not None else 0)
         self.points = any(word & 0xffff == 0x20 and _POINTER <= word >> 32 < _ARGUMENTS for word in program) \
@@ -80,7 +82,7 @@ class Filter:
             if _rank(found) < _rank(answer):
                 answer = found
             one = one.before
-        if furthest < _POINTER and len(self.known) < _REMEMBERED:
+        if furthest < _POINTER and nr < _REMEMBERED:
             self.known[nr] = answer
         return answer
 

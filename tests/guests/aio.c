@@ -283,6 +283,76 @@ static void eventfds(void)
 	section("eventfds");
 }
 
+static void polls(void)
+{
+	struct io_event events[4];
+	char data[8];
+	pthread_t thread;
+	uint64_t count = 0;
+	int ends[2], efd = eventfd(0, EFD_NONBLOCK);
+	EQ(pipe(ends), 0);
+	EQ(result(operation(IOCB_CMD_POLL, file, (void *)POLLIN, 0, 0)), POLLIN);
+	EQ(result(operation(IOCB_CMD_POLL, ends[1], (void *)(POLLIN | POLLOUT), 0, 0)), POLLOUT);
+	FAILS(one(operation(IOCB_CMD_POLL, ends[0], (void *)0x10001, 0, 0)), EINVAL);
+	FAILS(one(operation(IOCB_CMD_POLL, ends[0], (void *)1, 1, 0)), EINVAL);
+	FAILS(one(operation(IOCB_CMD_POLL, ends[0], (void *)1, 0, 1)), EINVAL);
+	FAILS(one(operation(IOCB_CMD_POLL, 99, (void *)1, 0, 0)), EBADF);
+	/* later, and told by an eventfd */
+	struct iocb in = operation(IOCB_CMD_POLL, ends[0], (void *)POLLIN, 0, 0), again = in;
+	struct iocb *list[] = { &in }, *more[] = { &again };
+	in.aio_flags = IOCB_FLAG_RESFD;
+	in.aio_resfd = efd;
+	EQ(submit(1, list), 1);
+	EQ(events_in(1, 4, events, 0), 0);
+	EQ(pthread_create(&thread, 0, writes_later, &ends[1]), 0);
+	struct pollfd p = { efd, POLLIN, 0 };
+	EQ(poll(&p, 1, 10000), 1);
+	EQ(read(efd, &count, 8), 8);
+	EQ(events_in(1, 4, events, 0), 1);
+	EQ(events[0].res & POLLIN, POLLIN);		/* Linux says all that woke it */
+	EQ(events[0].obj == (uintptr_t)&in, 1);
+	pthread_join(thread, 0);
+	EQ(read(ends[0], data, 8), 4);
+	/* the file is held as long as that; once only */
+	EQ(submit(1, more), 1);
+	EQ(write(ends[1], "x", 1), 1);
+	EQ(events_in(1, 4, events, 10000), 1);
+	EQ(write(ends[1], "y", 1), 1);
+	EQ(events_in(1, 4, events, 0), 0);
+	EQ(read(ends[0], data, 8), 2);
+	EQ(submit(1, more), 1);
+	FAILS(syscall(SYS_io_cancel, context, &in, events), EINVAL);
+	FAILS(syscall(SYS_io_cancel, context, &again, events), EINPROGRESS);
+	EQ(events_in(1, 4, events, 10000), 1);
+	EQ(events[0].res, 0);
+	FAILS(syscall(SYS_io_cancel, context, &again, events), EINVAL);
+	EQ(submit(1, more), 1);
+	EQ(submit(1, list), 1);
+	close(ends[1]);
+	EQ(events_in(2, 4, events, 10000), 2);
+	EQ(events[0].res, POLLHUP);
+	close(ends[0]);
+	/* what is under way does not hold up the end of a context, or of a process */
+	EQ(pipe(ends), 0);
+	aio_context_t mine = context;
+	context = 0;
+	EQ(setup(4, &context), 0);
+	EQ(one(operation(IOCB_CMD_POLL, ends[0], (void *)POLLIN, 0, 0)), 1);
+	EQ(destroy(context), 0);
+	pid_t child = fork();
+	if (!child) {
+		context = 0;
+		_exit(setup(4, &context) || one(operation(IOCB_CMD_POLL, ends[0], (void *)POLLIN, 0, 0)) != 1);
+	}
+	int status = -1;
+	EQ(waitpid(child, &status, 0), child);
+	EQ(status, 0);
+	context = mine;
+	EQ(write(ends[1], "z", 1), 1);
+	close(ends[0]), close(ends[1]), close(efd);
+	section("polls");
+}
+
 static void full(void)
 {
 	static char data[8];
@@ -318,6 +388,7 @@ int main(void)
 	refusals();
 	waiting();
 	eventfds();
+	polls();
 	full();
 	EQ(destroy(context), 0);
 	unlink("aio.data");
