@@ -72,12 +72,14 @@ class Guests:
     def __call__(self, name: str, *flags: str) -> Path:
         program = self.folder / name
         if not program.exists():
+            unfinished = self.folder / f".{name}.{os.getpid()}"     # the folder is that of several processes: shared_folder
             done = subprocess.run(
                 [self.host.cc, "-static", "-O1", "-g", "-pthread", "-Wall", *flags, str(GUESTS / f"{name}.c"),
-                 "-o", str(program)], capture_output=True, text=True, timeout=120)
+                 "-o", str(unfinished)], capture_output=True, text=True, timeout=120)
             if "#include <linux/" in done.stderr and not self.host.has_libc:
                 self.host.lacks(f"the kernel's header that {name}.c asks for", "libc6-dev")
             assert done.returncode == 0, done.stderr
+            unfinished.rename(program)
         return program
 
 
@@ -87,8 +89,23 @@ def host() -> Host:
 
 
 @pytest.fixture(scope="session")
-def guests(tmp_path_factory, host) -> Guests:
-    return Guests(tmp_path_factory.mktemp("guests"), host)
+def shared_folder(tmp_path_factory):
+    """``shared_folder(name)``: a folder of this run of pytest's; where tests run beside each other (pytest -n) their
+    processes have it in common, so what is made there is made under another name and renamed."""
+    base = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        base = base.parent
+
+    def make(name: str) -> Path:
+        folder = base / f"shared-{name}"
+        folder.mkdir(exist_ok=True)
+        return folder
+    return make
+
+
+@pytest.fixture(scope="session")
+def guests(shared_folder, host) -> Guests:
+    return Guests(shared_folder("guests"), host)
 
 
 @pytest.fixture(scope="session")

@@ -133,7 +133,7 @@ def help_text(env, apps: list[str]) -> str:
     return f"""skete: static Linux programs under a monitor that serves their system calls.
 
     scons app=NAME      build, run and verify an app
-    scons test          build what the tests need, and run them
+    scons test          build what the tests need, and run them, as many at a time as -j says
                         (kvm=nested: guests on a hardware KVM that QEMU emulates; takes minutes)
                         (npb=A: class A of all NPB programs, natively and on each engine; takes minutes)
     scons dist          pack the patched libc's source and its sysroot, with checksums and SBOM, into dist/

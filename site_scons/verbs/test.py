@@ -15,7 +15,7 @@ from SCons.Script import COMMAND_LINE_TARGETS, GetOption
 from steps.plan import plan
 from verbs import libc
 from verbs.source import TESTED_PROGRAMS, unfetched
-from verbs.options import BUILD, TOP, refuse
+from verbs.options import BUILD, TOP, jobs, refuse
 
 #: libcs that tests are about, beside the chosen one
 TESTED = ("dietlibc",)
@@ -39,7 +39,7 @@ def declare(env, toolchain, apps) -> None:
     if env["npb"] == "usual":
         others, more = _others(env, toolchain)
         verified = [run.verdict for run in apps.runs if run.recipe and run.folder in TESTED_PROGRAMS and run.verdict is not None]
-        needs, words = [toolchain.stamp, *others, *apps.programs, *verified], "-rs"
+        needs, words = [toolchain.stamp, *others, *apps.programs, *verified], f"-rs {_beside()}"
     else:
         # Each takes its time, so each is named.
         needs, words, more = [toolchain.stamp], f"-rs -v {NPB}", {"SKETE_NPB": env["npb"]}
@@ -48,6 +48,17 @@ def declare(env, toolchain, apps) -> None:
     env.AlwaysBuild(env.Alias("test", run))
     env.AlwaysBuild(run)
     env.NoCache(run)
+
+
+def _beside() -> str:
+    """Return the words by which pytest runs as many tests beside each other as -j says, where it can (pytest-xdist).
+
+    Each process begins with a part of the list of its own, so neighbours, which share fixtures, stay together, and in the
+    end takes over what another has not come to.
+    """
+    if jobs() == 1 or importlib.util.find_spec("xdist") is None:
+        return ""
+    return f"-n {jobs()} --dist worksteal"
 
 
 def _others(env, toolchain) -> tuple[list, dict[str, str]]:

@@ -41,6 +41,12 @@ def test_a_libc_that_cannot_jump_is_refused(tree):
     assert "libc=tiny has no syscalls=direct" in tree.refused("syscalls=direct")
 
 
+def test_as_many_tests_run_beside_each_other_as_j_says(tree):
+    pytest.importorskip("xdist", reason="pytest-xdist is not there for this interpreter: ./scons test brings it")
+    assert "-n 3 --dist worksteal" in tree.built("test", "-n", "-j3", "verbose=yes")
+    assert "worksteal" not in tree.built("test", "-n", "-j1", "verbose=yes")
+
+
 @pytest.mark.parametrize("wanted, why", [
     ("nonesuch", "there is no app nonesuch"),
     ("/nowhere/app", "there is no folder /nowhere/app"),
