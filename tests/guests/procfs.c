@@ -259,6 +259,44 @@ static void descriptors(void)
 	section("descriptors");
 }
 
+static void memory(void)
+{
+	static char word[8] = "abcdefg";
+	char text[16] = "";
+	int status = -1, fd = open("/proc/self/mem", O_RDWR);
+	char *pages = mmap(0, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	munmap(pages + 4096, 4096);
+	EQ(pread(fd, text, 7, (long)word), 7);
+	CHECK(!strcmp(text, "abcdefg"));
+	EQ(pwrite(fd, "xyz", 3, (long)word), 3);
+	CHECK(!strcmp(word, "xyzdefg"));
+	EQ(lseek(fd, (long)word, SEEK_SET), (long)word);
+	EQ(read(fd, text, 2), 2);
+	EQ(read(fd, text, 2), 2);
+	CHECK(!memcmp(text, "zd", 2));
+	EQ(lseek(fd, 0, SEEK_CUR), (long)word + 4);
+	EQ(pread(fd, text, 10, (long)pages + 4090), 6);
+	FAILS(pread(fd, text, 10, (long)pages + 4096), EIO);
+	FAILS(read(open("/proc/self/mem", O_RDONLY), text, 1), EIO);
+	FAILS(lseek(fd, 0, SEEK_END), EINVAL);
+	close(fd);
+	pid_t child = fork();
+	if (!child) {
+		while (*(volatile char *)word != '!')
+			nanosleep(&(struct timespec){ 0, 1000000 }, 0);
+		_exit(7);
+	}
+	fd = open(of(child, "mem"), O_RDWR);
+	EQ(pread(fd, text, 4, (long)word), 4);
+	CHECK(!memcmp(text, "xyzd", 4));
+	EQ(pwrite(fd, "!", 1, (long)word), 1);
+	waitpid(child, &status, 0);
+	EQ(WEXITSTATUS(status), 7);
+	EQ(pread(fd, text, 4, (long)word), 0);
+	close(fd);
+	section("memory");
+}
+
 /* What is there, and how many words it has. */
 static void there(void)
 {
@@ -335,6 +373,7 @@ int main(int argc, char **argv)
 	mapped();
 	shared();
 	descriptors();
+	memory();
 	there();
 	return verdict();
 }

@@ -9,6 +9,7 @@ from skete.abi.stat import S_IFDIR, S_IFMT
 from skete.kernel.credentials import of
 from skete.kernel.files import procinfo
 from skete.kernel.files.node import Directory, Place
+from skete.kernel.files.procmem import Memory, Private, looked_into
 from skete.kernel.files.procset import SETTINGS, comm
 from skete.kernel.files.procwords import cmdline, environ
 from skete.kernel.files.pseudo import Entry, Folder, Link, Text
@@ -95,7 +96,7 @@ class _ExeLink(Link):
         self.process = process
 
     def jump(self, task) -> Place | None:
-        _looked_into(task, self.process)
+        looked_into(task, self.process)
         program = self.process.program
         if program is None:
             return None
@@ -110,19 +111,7 @@ class _Granted:
         self.readonly, self.namespace = readonly, namespace
 
 
-class _Private:
-    """An entry of a process, and so its user's; root's where others are not to look into it."""
-
-    def owner(self, task) -> tuple:
-        process = self.process
-        creds = of(process)
-        return (creds.euid, creds.egid) if process.prctl.get("dumpable", 1) == 1 and creds.host is not None else (0, 0)
-
-    def grants(self, task, wanted: int) -> bool:
-        return super().grants(task, wanted) or task is not None and task.process is self.process
-
-
-class _PrivateText(_Private, Text):
+class _PrivateText(Private, Text):
     def __init__(self, process, produce, mode: int = 0o400):
         super().__init__(produce, mode)
         self.process = process
@@ -131,7 +120,7 @@ class _PrivateText(_Private, Text):
         return Entry.grants(self, task, wanted)
 
 
-class _Fds(_Private, Folder):
+class _Fds(Private, Folder):
     """whose: a process, or a thread, which may have files of its own"""
     mode = S_IFDIR | 0o500
 
@@ -146,16 +135,6 @@ class _Fds(_Private, Folder):
 
     def names(self, task) -> list:
         return [b"%d" % fd for fd in self.whose.files.numbers()]
-
-
-def _looked_into(task, process) -> None:
-    """What the links of a process lead to is for those who may look into it. EACCES"""
-    if process is not task.process and task.creds.host is not None:
-        from skete.kernel.process_vm import traceable
-        try:
-            traceable(task, process)
-        except OSError:
-            raise OSError(EACCES, "another user's process") from None
 
 
 def _exe(process) -> bytes:
@@ -190,13 +169,14 @@ _PROCESS = {
     b"exe": _ExeLink,
     b"fd": _Fds,
     b"fdinfo": lambda process: _FdInfos(process),
+    b"mem": Memory,
     b"root": lambda process: Link(lambda task: task.fs.shown(process.fs.top.path if process.fs.top is not None else ())),
     b"task": lambda process: _Threads(process),
     **SETTINGS,
 }
 
 
-class _ProcessFolder(_Private, Folder):
+class _ProcessFolder(Private, Folder):
     def __init__(self, process):
         self.process = process
 

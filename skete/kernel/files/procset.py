@@ -6,7 +6,8 @@ from __future__ import annotations
 
 from errno import EACCES, EINVAL, EPERM
 
-from skete.kernel.files.pseudo import Setting
+from skete.kernel.files import pseudo
+from skete.kernel.files.procmem import Private
 
 __all__ = ["SETTINGS", "comm"]
 
@@ -24,13 +25,21 @@ def _number(data: bytes, base: int = 0) -> int:
         raise OSError(EINVAL, f"{text!r} is no number") from None
 
 
+class Setting(Private, pseudo.Setting):
+    """One of a process, and so its user's."""
+
+    def __init__(self, process, produce, accept, mode: int = 0o644):
+        super().__init__(produce, accept, mode)
+        self.process = process
+
+
 def comm(thread) -> Setting:
     """A thread's name, which another thread of its process may set. EINVAL"""
     def accept(task, data: bytes) -> None:
         if task.process is not thread.process:
             raise OSError(EINVAL, "another process")
         thread.name = data[:15].partition(b"\0")[0]
-    return Setting(lambda task: thread.name + b"\n", accept)
+    return Setting(thread.process, lambda task: thread.name + b"\n", accept)
 
 
 def _oom_score_adj(process) -> Setting:
@@ -39,7 +48,7 @@ def _oom_score_adj(process) -> Setting:
         if not -1000 <= value <= 1000:
             raise OSError(EINVAL, f"{value}")
         _adjust(process, value)
-    return Setting(lambda task: b"%d\n" % process.prctl.get("oom_score_adj", 0), accept)
+    return Setting(process, lambda task: b"%d\n" % process.prctl.get("oom_score_adj", 0), accept)
 
 
 def _adjust(process, value: int) -> None:
@@ -59,13 +68,13 @@ def _oom_adj(process) -> Setting:
     def show(task) -> bytes:
         value = process.prctl.get("oom_score_adj", 0)
         return b"%d\n" % (15 if value == 1000 else value * 17 // 1000)
-    return Setting(show, accept)
+    return Setting(process, show, accept)
 
 
 def _coredump_filter(process) -> Setting:
     def accept(task, data: bytes) -> None:
         process.prctl["coredump_filter"] = _number(data) & 0x1ff
-    return Setting(lambda task: b"%08x\n" % process.prctl.get("coredump_filter", 0x33), accept)
+    return Setting(process, lambda task: b"%08x\n" % process.prctl.get("coredump_filter", 0x33), accept)
 
 
 def _timerslack(process) -> Setting:
@@ -76,7 +85,7 @@ def _timerslack(process) -> Setting:
         if value < 0:
             raise OSError(EINVAL, f"{value}")
         process.prctl["timerslack"] = value or 50_000
-    return Setting(lambda task: b"%d\n" % process.prctl.get("timerslack", 50_000), accept, 0o666)
+    return Setting(process, lambda task: b"%d\n" % process.prctl.get("timerslack", 50_000), accept, 0o666)
 
 
 #: /proc/PID/NAME: function of the process

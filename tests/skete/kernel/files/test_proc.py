@@ -89,7 +89,7 @@ def test_every_file_can_be_read(guest):
             path = f"{folder}/{name}"
             if kind == 4:
                 todo.append(path)
-            elif kind == 8 and not folder.endswith("fdinfo"):     # that of the folder itself is closed
+            elif kind == 8 and not folder.endswith("fdinfo") and name != "mem":     # the folder's own is closed; EIO at 0
                 guest.text(path)
                 seen += 1
     assert seen > 80
