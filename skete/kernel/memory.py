@@ -7,7 +7,7 @@ from skete.abi.mman import (MAP_32BIT, MAP_ANONYMOUS, MAP_FIXED, MAP_FIXED_NOREP
                             MAP_LOCKED, MAP_NORESERVE, MAP_PRIVATE, MAP_SHARED, MAP_SHARED_VALIDATE, MAP_SYNC, MAP_TYPE,
                             PROT_EXEC, PROT_GROWSDOWN, PROT_GROWSUP, PROT_READ, PROT_SEM, PROT_WRITE)
 from skete.engine import PAGE
-from skete.kernel.mm import MAP_COUNT, page_up
+from skete.kernel.mm import MAP_COUNT, RESERVATION, page_up
 from skete.kernel.row import ADDR, FD, SIZE, U64, Row
 from skete.kernel.vma import LOCKED
 
@@ -67,6 +67,9 @@ def mmap(task, addr: int, length: int, prot: int, flags: int, fd: int, offset: i
     elif file is not None:
         from skete.kernel import filemap
         filemap.copy(task, start, size, prot, file, st, offset)
+    elif kind == MAP_SHARED and size < RESERVATION:
+        from skete.kernel.shared import anonymous as share
+        share(task, start, size, prot, charge)
     else:
         down = bool(flags & MAP_GROWSDOWN)
         mm.add(start, size, prot, kind == MAP_SHARED, charge=charge, grows=down, grows_down=down)

@@ -11,7 +11,7 @@ from skete.engine import PAGE
 from skete.kernel.access import NOWHERE, Access
 from skete.kernel.vma import NO_FRAME, Vma, VmaList
 
-__all__ = ["MAP_COUNT", "MMAP_TOP", "Mm", "PIECE", "STACK_GROWN", "STACK_SIZE", "STACK_TOP", "page_up"]
+__all__ = ["MAP_COUNT", "MMAP_TOP", "Mm", "PIECE", "RESERVATION", "STACK_GROWN", "STACK_SIZE", "STACK_TOP", "page_up"]
 
 STACK_TOP = 0x7fff_ffff_f000
 STACK_SIZE = 8 << 20
@@ -370,7 +370,7 @@ class Mm(Access):
     def clear(self) -> None:
         """Unmap everything: the process has ended or executes another program. Neighbouring frames are given back at
         once, since emptying them is a host call."""
-        extents = []
+        extents, backings = [], set()
         for vma in self.vmas:
             length = vma.end - vma.start
             if vma.charged:
@@ -379,6 +379,7 @@ class Mm(Access):
                 frame = vma.start + vma.delta
                 if vma.backing is not None:
                     vma.backing.unmapped(frame, length)
+                    backings.add(vma.backing)
                 extents.append((frame, frame + length))
         self.vmas = VmaList()
         at = end = 0
@@ -390,4 +391,6 @@ class Mm(Access):
             end = stop
         if end:
             self.frames.give(at, end - at)
+        for backing in backings:
+            backing.let_go()
         self.last = NOWHERE

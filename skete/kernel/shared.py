@@ -11,15 +11,30 @@ from errno import ENOMEM
 from skete.kernel.mm import MAP_COUNT, page_up
 from skete.kernel.vma import Vma
 
-__all__ = ["again", "attach", "grow"]
+__all__ = ["again", "anonymous", "attach", "grow"]
 
 
-def attach(mm, start: int, length: int, prot: int, name: str, backing, offset: int, sealed: bool = False) -> None:
+def anonymous(task, start: int, length: int, prot: int, charge: bool) -> None:
+    """Map memory that nobody else has yet, shared, at a free range: a file of its own without a name, as on Linux. ENOMEM"""
+    from skete.kernel.files.ram import Memory, store_of
+    mm = task.mm
+    memory = Memory(store_of(task), length)
+    try:
+        attach(mm, start, length, prot, "/dev/zero (deleted)", memory, 0, charged=charge)
+    except OSError:
+        memory.let_go()
+        raise
+
+
+def attach(mm, start: int, length: int, prot: int, name: str, backing, offset: int, sealed: bool = False,
+           charged: bool = False) -> None:
     """Map a part of what a backing has at a free range. ENOMEM"""
     at = start
     pieces = backing.map(offset, length)
     if len(mm.vmas) + len(pieces) >= MAP_COUNT:
         raise OSError(ENOMEM, f"{MAP_COUNT} mappings")
+    if charged:
+        mm.charge(length)
     end = start + max(0, page_up(backing.size) - offset)
     for frame, size in pieces:
         mm.frames.hold(frame, size)
@@ -30,7 +45,7 @@ def attach(mm, start: int, length: int, prot: int, name: str, backing, offset: i
             shown = bool(prot) and not absent
             if shown:
                 mm.space.map(first, last - first, prot, frame + first - at)
-            mm.vmas.insert(Vma(first, last, prot, frame - at, True, shown, False, name, backing, sealed, absent=absent))
+            mm.vmas.insert(Vma(first, last, prot, frame - at, True, shown, charged, name, backing, sealed, absent=absent))
         at += size
     mm.forget()
 
@@ -38,7 +53,7 @@ def attach(mm, start: int, length: int, prot: int, name: str, backing, offset: i
 def grow(mm, last: Vma, end: int, at: int, length: int) -> None:
     """Map at ``at`` what in the file follows on the end of a mapping of it. ENOMEM"""
     offset = last.backing.offset_of(end + last.delta - 1) + 1
-    attach(mm, at, length, last.prot, last.name, last.backing, offset, last.sealed)
+    attach(mm, at, length, last.prot, last.name, last.backing, offset, last.sealed, last.charged)
 
 
 def again(mm, old: int, new: int, length: int) -> None:

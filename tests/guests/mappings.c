@@ -42,7 +42,7 @@ static int outcome(char *p, int value)
 
 static long mapped(char *p, int n, int prot)
 {
-	static const int anonymous[] = { MAP_PRIVATE, MAP_PRIVATE, MAP_PRIVATE | MAP_GROWSDOWN };
+	static const int anonymous[] = { MAP_PRIVATE, MAP_SHARED, MAP_PRIVATE | MAP_GROWSDOWN };
 	int kind = dice(9), flags = MAP_FIXED;
 	if (kind < 5)
 		return (long)mmap(p, n * PAGE, prot, flags | MAP_ANONYMOUS | anonymous[kind % 3], -1, 0);

@@ -397,6 +397,39 @@ static void segment(void)
 	section("a segment");
 }
 
+/* Shared memory is as long as it was first. What is unmapped of it is still there. */
+static void anonymous(void)
+{
+	char *p = mmap(0, 2 * PAGE, RW, MAP_SHARED | MAP_ANONYMOUS, -1, 0), *q;
+	int status;
+	p[0] = 1;
+	p[PAGE] = 2;
+	EQ((long)mremap(p, 2 * PAGE, PAGE, 0), (long)p);
+	FAULTS(LOADS(p + PAGE), SIGSEGV, SEGV_MAPERR, p + PAGE);
+	q = mremap(p, PAGE, 4 * PAGE, MREMAP_MAYMOVE);
+	EQ(q[0], 1);
+	EQ(q[PAGE], 2);
+	FAULTS(LOADS(q + 2 * PAGE), SIGBUS, BUS_ADRERR, q + 2 * PAGE);
+	FAULTS(STORES(q + 3 * PAGE), SIGBUS, BUS_ADRERR, q + 3 * PAGE);
+	p = mremap(q, 0, 2 * PAGE, MREMAP_MAYMOVE);	/* once more */
+	p[PAGE] = 3;
+	EQ(q[PAGE], 3);
+	pid_t child = fork();
+	if (!child) {
+		munmap(q, 4 * PAGE);
+		p[PAGE] = 4;
+		_exit(0);
+	}
+	waitpid(child, &status, 0);
+	EQ(status, 0);
+	EQ(q[PAGE], 4);
+	EQ(madvise(p, PAGE, MADV_REMOVE), 0);
+	EQ(q[0], 0);
+	munmap(q, 4 * PAGE);
+	EQ(p[PAGE], 4);
+	section("shared memory");
+}
+
 /* More than is read at once. */
 static void large(void)
 {
@@ -442,6 +475,7 @@ int main(void)
 	past_the_end(syscall(SYS_memfd_create, "x", 0), "past the end of memory");
 	by_name();
 	segment();
+	anonymous();
 	large();
 	return verdict();
 }

@@ -16,7 +16,7 @@ from skete.abi.fcntl import SEEK_DATA
 from skete.engine import PAGE
 from skete.kernel.mm import PIECE
 
-__all__ = ["Content", "Store", "page_up", "store_of"]
+__all__ = ["Content", "Memory", "Store", "page_up", "store_of"]
 
 #: pages in one entry of the map of written pages
 _CHUNK = 512
@@ -367,3 +367,27 @@ class Content:
         """A mapping has let go of these frames."""
         if self.store.orphans:
             self.store.sweep()
+
+    def let_go(self) -> None:
+        """A process has let go of all that it had mapped: whoever was the last to have it may be gone."""
+
+
+class Memory(Content):
+    """What is mapped with MAP_SHARED and MAP_ANONYMOUS: as long as the first mapping was, and there while a page of it is
+    mapped. It counts where it is mapped, as private memory does."""
+    __slots__ = ()
+
+    def __init__(self, store: Store, size: int):
+        super().__init__(store, size=size)
+        self._offsets, self._extents, self._capacity = [0], [[store.frames.take(size, True), size]], size
+
+    def _write(self, start: int, end: int) -> None:
+        """It is counted already."""
+
+    def unmapped(self, frame: int, length: int) -> None:
+        super().unmapped(frame, length)
+        self.let_go()
+
+    def let_go(self) -> None:
+        if self._extents and self.store.alive() and self.idle():
+            self.free()

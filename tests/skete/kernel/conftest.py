@@ -48,10 +48,14 @@ def sane(machine):
 
 def check(process):
     from skete.engine import PAGE
+    from skete.kernel.files.ram import Memory
     expected, frames = {}, []
+    memories = {vma.backing for vma in process.mm.vmas if type(vma.backing) is Memory}      # which may be mapped in part
+    for memory in memories:
+        frames += [(frame, frame + length) for frame, length in memory.extents(0, memory._capacity)]
     for vma in process.mm.vmas:
         assert vma.start < vma.end and not (vma.absent and vma.shown)
-        if vma.delta is not None:
+        if vma.delta is not None and vma.backing not in memories:
             frames.append((vma.start + vma.delta, vma.end + vma.delta))
         if vma.shown:
             for page in range(vma.start, vma.end, PAGE):
