@@ -9,13 +9,11 @@ from skete.abi.stat import S_IFDIR, S_IFMT
 from skete.kernel.credentials import of
 from skete.kernel.files import procinfo
 from skete.kernel.files.node import Directory, Place
-from skete.kernel.files.procmem import Memory, Private, looked_into
-from skete.kernel.files.procset import SETTINGS, comm
 from skete.kernel.files.procwords import cmdline, environ
 from skete.kernel.files.pseudo import Entry, Folder, Link, Text
 from skete.kernel.files.sys import tree
 
-__all__ = ["proc"]
+__all__ = ["Private", "looked_into", "proc"]
 
 
 class OpenFile(Directory):
@@ -111,6 +109,18 @@ class _Granted:
         self.readonly, self.namespace = readonly, namespace
 
 
+class Private:
+    """An entry of a process, and so its user's; root's where others are not to look into it."""
+
+    def owner(self, task) -> tuple:
+        process = self.process
+        creds = of(process)
+        return (creds.euid, creds.egid) if process.prctl.get("dumpable", 1) == 1 and creds.host is not None else (0, 0)
+
+    def grants(self, task, wanted: int) -> bool:
+        return super().grants(task, wanted) or task is not None and task.process is self.process
+
+
 class _PrivateText(Private, Text):
     def __init__(self, process, produce, mode: int = 0o400):
         super().__init__(produce, mode)
@@ -137,6 +147,16 @@ class _Fds(Private, Folder):
         return [b"%d" % fd for fd in self.whose.files.numbers()]
 
 
+def looked_into(task, process) -> None:
+    """What the links of a process lead to is for those who may look into it. EACCES"""
+    if process is not task.process and task.creds.host is not None:
+        from skete.kernel.process_vm import traceable
+        try:
+            traceable(task, process)
+        except OSError:
+            raise OSError(EACCES, "another user's process") from None
+
+
 def _exe(process) -> bytes:
     # Where the file was found: execve's own path may be relative, or lead through links or a script.
     path = process.program.path if process.program is not None else b""
@@ -147,9 +167,19 @@ def _exe(process) -> bytes:
     return path if path.startswith(b"/") else os.path.normpath(b"/" + path)
 
 
+def _made_by(module: str, name: str):
+    """What makes an entry, in a module that few programs need."""
+    def make(whose) -> Entry:
+        return getattr(__import__(f"skete.kernel.files.{module}", fromlist=(name,)), name)(whose)
+    return make
+
+
+_comm_of = _made_by("procset", "comm")
+
+
 def _comm(process) -> Entry:
     leader = process.leader
-    return comm(leader) if leader is not None else Text(lambda task: procinfo.name_of(process) + b"\n")
+    return _comm_of(leader) if leader is not None else Text(lambda task: procinfo.name_of(process) + b"\n")
 
 
 def _children(thread) -> Text:
@@ -169,10 +199,11 @@ _PROCESS = {
     b"exe": _ExeLink,
     b"fd": _Fds,
     b"fdinfo": lambda process: _FdInfos(process),
-    b"mem": Memory,
+    b"mem": _made_by("procmem", "Memory"),
     b"root": lambda process: Link(lambda task: task.fs.shown(process.fs.top.path if process.fs.top is not None else ())),
     b"task": lambda process: _Threads(process),
-    **SETTINGS,
+    **{name: _made_by("procset", name.decode())
+       for name in (b"coredump_filter", b"oom_adj", b"oom_score_adj", b"timerslack_ns")},
 }
 
 
@@ -208,7 +239,7 @@ class _ThreadFolder(_ProcessFolder):
     def lookup(self, task, name: bytes) -> Entry | None:
         process, thread = self.process, self.thread
         if name == b"comm":
-            return comm(thread)
+            return _comm_of(thread)
         if name == b"children":
             return _children(thread)
         if name in (b"cwd", b"fd", b"fdinfo"):

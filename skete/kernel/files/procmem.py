@@ -1,36 +1,14 @@
-"""Whose the files of a process are in /proc, and /proc/PID/mem, its memory as a file. proc(5)"""
+"""/proc/PID/mem: the memory of a process as a file. proc(5)"""
 from __future__ import annotations
 
-from errno import EACCES, EFAULT, EINVAL, EIO
+from errno import EFAULT, EINVAL, EIO
 
 from skete.abi.fcntl import SEEK_CUR, SEEK_SET
 from skete.abi.stat import S_IFREG
-from skete.kernel.credentials import of
+from skete.kernel.files.proc import Private, looked_into
 from skete.kernel.files.pseudo import Entry, MadeUp
 
-__all__ = ["Memory", "Private", "looked_into"]
-
-
-class Private:
-    """An entry of a process, and so its user's; root's where others are not to look into it."""
-
-    def owner(self, task) -> tuple:
-        process = self.process
-        creds = of(process)
-        return (creds.euid, creds.egid) if process.prctl.get("dumpable", 1) == 1 and creds.host is not None else (0, 0)
-
-    def grants(self, task, wanted: int) -> bool:
-        return super().grants(task, wanted) or task is not None and task.process is self.process
-
-
-def looked_into(task, process) -> None:
-    """What the links of a process lead to is for those who may look into it. EACCES"""
-    if process is not task.process and task.creds.host is not None:
-        from skete.kernel.process_vm import traceable
-        try:
-            traceable(task, process)
-        except OSError:
-            raise OSError(EACCES, "another user's process") from None
+__all__ = ["Memory"]
 
 
 class Memory(Private, Entry):

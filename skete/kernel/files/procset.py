@@ -7,9 +7,9 @@ from __future__ import annotations
 from errno import EACCES, EINVAL, EPERM
 
 from skete.kernel.files import pseudo
-from skete.kernel.files.procmem import Private
+from skete.kernel.files.proc import Private
 
-__all__ = ["SETTINGS", "comm"]
+__all__ = ["comm", "coredump_filter", "oom_adj", "oom_score_adj", "timerslack_ns"]
 
 
 def _number(data: bytes, base: int = 0) -> int:
@@ -42,7 +42,7 @@ def comm(thread) -> Setting:
     return Setting(thread.process, lambda task: thread.name + b"\n", accept)
 
 
-def _oom_score_adj(process) -> Setting:
+def oom_score_adj(process) -> Setting:
     def accept(task, data: bytes) -> None:
         value = _number(data)
         if not -1000 <= value <= 1000:
@@ -57,7 +57,7 @@ def _adjust(process, value: int) -> None:
     process.prctl["oom_score_adj"] = value
 
 
-def _oom_adj(process) -> Setting:
+def oom_adj(process) -> Setting:
     """The older form of the same, from -17 to 15."""
     def accept(task, data: bytes) -> None:
         value = _number(data)
@@ -71,13 +71,13 @@ def _oom_adj(process) -> Setting:
     return Setting(process, show, accept)
 
 
-def _coredump_filter(process) -> Setting:
+def coredump_filter(process) -> Setting:
     def accept(task, data: bytes) -> None:
         process.prctl["coredump_filter"] = _number(data) & 0x1ff
     return Setting(process, lambda task: b"%08x\n" % process.prctl.get("coredump_filter", 0x33), accept)
 
 
-def _timerslack(process) -> Setting:
+def timerslack_ns(process) -> Setting:
     def accept(task, data: bytes) -> None:
         if task.process is not process:
             raise OSError(EPERM, "takes CAP_SYS_NICE, which nobody has")
@@ -86,8 +86,3 @@ def _timerslack(process) -> Setting:
             raise OSError(EINVAL, f"{value}")
         process.prctl["timerslack"] = value or 50_000
     return Setting(process, lambda task: b"%d\n" % process.prctl.get("timerslack", 50_000), accept, 0o666)
-
-
-#: /proc/PID/NAME: function of the process
-SETTINGS = {b"coredump_filter": _coredump_filter, b"oom_adj": _oom_adj, b"oom_score_adj": _oom_score_adj,
-            b"timerslack_ns": _timerslack}
