@@ -402,6 +402,19 @@ static void known_answers(void)
 		TAKEN(LOAD(NR), FOR(calls[n], RET(SECCOMP_RET_ERRNO | (200 + n))), ALLOW);
 		EQ(asks(calls[n]), -200 - (long)n);
 	}
+	/* what a process does to its memory may be known beforehand as well */
+	long last = 0;
+	for (int i = 0; i < 1200; i++) {
+		last = raw(SYS_mmap, 0, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		raw(SYS_munmap, last, 4096, 0, 0, 0, 0);
+	}
+	last = raw(SYS_mmap, 0, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	TAKEN(LOAD(NR), FOR(SYS_munmap, RET(SECCOMP_RET_ERRNO | 70)), FOR(SYS_mmap, RET(SECCOMP_RET_ERRNO | 71)), ALLOW);
+	*(volatile char *)last = 5;
+	EQ(raw(SYS_munmap, last, 4096, 0, 0, 0, 0), -70);
+	EQ(*(volatile char *)last, 5);
+	for (int i = 0; i < 10; i++)
+		EQ(raw(SYS_mmap, 0, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), -71);
 	int status = -1;
 	pid_t pid = raw(SYS_fork, 0, 0, 0, 0, 0, 0);
 	if (!pid) {
