@@ -11,7 +11,7 @@ from __future__ import annotations
 from errno import EAGAIN, ENOMEM, EPERM
 
 from skete.abi.mman import MAP_FIXED, MAP_GROWSDOWN, MAP_LOCKED, MAP_SHARED, MAP_TYPE, PROT_WRITE
-from skete.abi.resource import RLIMIT_AS, RLIMIT_DATA, RLIMIT_MEMLOCK, RLIMIT_STACK
+from skete.abi.resource import RLIM_INFINITY, RLIMIT_AS, RLIMIT_DATA, RLIMIT_MEMLOCK, RLIMIT_STACK
 from skete.kernel.mm import STACK_SIZE
 from skete.kernel.rlimits import limits
 from skete.kernel.vma import LOCKED
@@ -63,7 +63,7 @@ def _check(process, mm, length: int, as_data: bool) -> None:
         raise OSError(ENOMEM, f"RLIMIT_AS is {limits[RLIMIT_AS][0]}")
     soft, hard = limits[RLIMIT_DATA]
     # A soft limit of 0 stands for the hard one: "workaround for Valgrind", mm/mmap.c.
-    if as_data and data(mm) + length > (soft or hard):
+    if as_data and soft != RLIM_INFINITY and data(mm) + length > (soft or hard):
         raise OSError(ENOMEM, f"RLIMIT_DATA is {soft}")
 
 
@@ -113,12 +113,12 @@ def may_grow(mm, vma, start: int) -> bool:
 
 def before_protect(task, start: int, end: int) -> None:
     """mprotect(2) that makes data of what was none. ENOMEM"""
-    mm = task.mm
+    mm, (soft, hard) = task.mm, task.process.rlimits[RLIMIT_DATA]
+    if soft == RLIM_INFINITY:
+        return
     more = overlap(mm.vmas, start, end, lambda vma: not vma.shared and not vma.prot & PROT_WRITE and not vma.grows_down)
-    if more:
-        soft, hard = task.process.rlimits[RLIMIT_DATA]
-        if data(mm) + more > (soft or hard):
-            raise OSError(ENOMEM, f"RLIMIT_DATA is {soft}")
+    if more and data(mm) + more > (soft or hard):
+        raise OSError(ENOMEM, f"RLIMIT_DATA is {soft}")
 
 
 def before_shared(task, length: int) -> None:
