@@ -3,6 +3,9 @@
  * another kind under the monitor, and natively all the same. */
 #include "identity.h"
 
+#include <sys/socket.h>
+#include <sys/un.h>
+
 static const char me[] = "/proc/self/exe";
 
 static void file(const char *path, uid_t uid, gid_t gid, int mode)
@@ -343,6 +346,32 @@ static void processes(void)
 }
 
 
+static void sockets(void)
+{
+	struct sockaddr_un at = { AF_UNIX, "socket" }, other = { AF_UNIX, "other" };
+	struct ucred cred = { 0 };
+	socklen_t length = sizeof cred;
+	int server = socket(AF_UNIX, SOCK_STREAM, 0);
+	EQ(bind(server, (struct sockaddr *)&at, sizeof at), 0);
+	EQ(listen(server, 2), 0);
+	EQ(mode_of("socket"), 0755);
+	AS(NOBODY, SOMEBODY)
+		FAILS(connect(socket(AF_UNIX, SOCK_STREAM, 0), (struct sockaddr *)&at, sizeof at), EACCES);
+		FAILS(bind(socket(AF_UNIX, SOCK_STREAM, 0), (struct sockaddr *)&other, sizeof other), EACCES);
+	DONE
+	EQ(chmod("socket", 0777), 0);
+	AS(NOBODY, SOMEBODY)
+		int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+		EQ(connect(fd, (struct sockaddr *)&at, sizeof at), 0);
+		EQ(getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &length), 0);
+		EQ(cred.uid, 0);
+	DONE
+	int fd = accept(server, NULL, NULL);
+	EQ(getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &length), 0);
+	EQ(cred.uid, NOBODY);
+	EQ(cred.gid, SOMEBODY);
+}
+
 static void root(void)
 {
 	char path[300], old[256];
@@ -419,7 +448,7 @@ int main(int argc, char **argv)
 	static const struct { const char *name; void (*run)(void); } parts[] = {
 		{ "opening", opening }, { "asking", asking }, { "making", making }, { "sticky", sticky },
 		{ "changing", changing }, { "set-id bits", set_id_bits }, { "set-user-id programs", set_user_id },
-		{ "processes", processes }, { "root", root } };
+		{ "processes", processes }, { "sockets", sockets }, { "root", root } };
 	if (argc > 1 && !strcmp(argv[1], "rooted"))
 		return rooted();
 	if (argc > 7 && !strcmp(argv[1], "executed"))

@@ -36,6 +36,31 @@ def test_nothing_is_imported_by_somebody_who_could_not_read_it():
     assert not missing - BEFORE, "to be named in worn.LATE"
 
 
+def test_whatever_a_call_comes_to_nothing_is_worn_after_it(monkeypatch):
+    steps = []
+    monkeypatch.setattr(worn, "_change", steps.append)
+    wear = (7, 7, (), 0)
+    task = SimpleNamespace(creds=SimpleNamespace(wear=wear))
+
+    def waits(task, nr, words):
+        def call():
+            steps.append((yield "wait"))
+            raise ZeroDivisionError
+        return call()
+    for plain in (lambda task, nr, words: steps.append("served") or 3, lambda task, nr, words: 1 / 0, waits):
+        monkeypatch.setattr(worn, "plain", plain)
+        try:
+            result = worn.service(task, 2, (0,) * 6)
+            if plain is waits:
+                assert result.send(None) == "wait" and steps == [wear, None, wear, None]
+                result.send("woken")
+        except ZeroDivisionError:
+            steps.append("failed")
+        assert steps.pop(0) == wear and steps[-2 if steps[-1] == "failed" else -1] is None
+        steps.clear()
+    assert worn.service(task, 0, (0,) * 6) is not None and not steps, "a read is not about a name"
+
+
 def test_the_monitors_own_business_is_its_own(monkeypatch):
     steps = []
     monkeypatch.setattr(worn, "_change", lambda wear: steps.append(wear))
