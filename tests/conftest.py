@@ -63,6 +63,17 @@ class Host:
         return self.command(os.environ["CC"]) if os.environ.get("CC") else self.gcc
 
 
+#: what a guest exits with where the host's kernel lacks what it is about; it has printed what that is
+LACKING = 77
+
+
+def skip_lacking(on_host: subprocess.CompletedProcess) -> None:
+    """Skip the test where the guest, run natively, says that the host's kernel has not what it needs."""
+    __tracebackhide__ = True
+    if on_host.returncode == LACKING:
+        pytest.skip(f"this host's Linux has no {on_host.stdout.strip()}")
+
+
 class Guests:
     """Compiles tests/guests/NAME.c with the host's C library or, where there is none, with ours; once per test session."""
 

@@ -126,6 +126,10 @@ int main(void)
 {
 	if (!geteuid() && (setgroups(0, 0) || setresgid(1000, 1000, 1000) || setresuid(1000, 1000, 1000)))
 		return 2;
+	if (syscall(SYS_get_mempolicy, 0, 0, 0, 0, 0) && errno == ENOSYS)
+		return lacking("NUMA policies");
+	if (syscall(SYS_pkey_free, -1) && errno == ENOSYS)
+		return lacking("protection keys");
 	keys();
 	policies();
 	return 0;

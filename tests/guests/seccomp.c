@@ -431,6 +431,9 @@ int main(int argc, char **unused)
 	(void)unused;
 	if (argc > 1)
 		return raw(NONE, 0, 0, 0, 0, 0, 0) == -33 && status_of("NoNewPrivs") == 1 ? 55 : 56;
+	unsigned allow = SECCOMP_RET_ALLOW;
+	if (syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, &allow) && errno == ENOSYS)
+		return lacking("seccomp");
 	/* Who may do everything need not give up new privileges. */
 	if (!geteuid() && (setgroups(0, 0) || setresgid(1000, 1000, 1000) || setresuid(1000, 1000, 1000)))
 		return 2;

@@ -8,7 +8,7 @@ import pytest
 
 from skete.engines.gate.clocks import _trusted
 from tests.skete.test_guests import NAMES
-from tests.conftest import TREE
+from tests.conftest import TREE, skip_lacking
 
 #: the command, but with a rewriter that waits for nothing
 EAGER = """
@@ -35,6 +35,7 @@ def test_guest_whose_sites_are_rewritten_at_once(name, guests, eager, engine_nam
     program = guests(name)
     on_host = subprocess.run([program], cwd=tmp_path, env={}, stdin=subprocess.DEVNULL, capture_output=True, text=True,
                              timeout=60)
+    skip_lacking(on_host)
     work = tmp_path / "work"
     work.mkdir()
     guest = eager("run", "--engine", engine_name, "--timeout", "60", "--mount", f"{work}:/work", "--cwd", "/work", program)
@@ -91,6 +92,7 @@ def test_direct_calls(libc, name, flags, direct_guests, skete, engine_name, able
     work.mkdir()
     on_host = subprocess.run([program], cwd=tmp_path, env={}, stdin=subprocess.DEVNULL, capture_output=True, text=True,
                              timeout=60)
+    skip_lacking(on_host)
     guest = skete("run", "--engine", engine_name, "--no-rewrite", "--stats", "--timeout", "60",
                   "--mount", f"{work}:/work", "--cwd", "/work", program, timeout=90)
     assert guest.stdout == on_host.stdout, guest.stderr

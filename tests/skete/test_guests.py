@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import skip_lacking
+
 #: what these print differs from run to run, or by who runs them: they are for other tests
 NOT_COMPARED = {"calls", "echo_server", "extensions", "fault", "identity", "identity_files", "spin"}
 
@@ -24,6 +26,7 @@ def test_guest(name, guests, engine_name, able, skete, tmp_path):
     monitored.mkdir()
     on_host = subprocess.run([program], cwd=native, env={}, stdin=subprocess.DEVNULL, capture_output=True, text=True,
                              timeout=60)
+    skip_lacking(on_host)
     assert on_host.returncode == 0, f"{name} fails natively:\n{on_host.stdout}{on_host.stderr}"
     guest = skete("run", "--engine", engine_name, "--timeout", "60", "--mount", f"{monitored}:/work", "--cwd", "/work",
                   program, timeout=90)
