@@ -11,7 +11,10 @@ from skete.kernel.mm import page_up
 from skete.kernel.pagefault import CHUNK, bring
 from skete.kernel.vma import NO_FRAME, Vma
 
-__all__ = ["Source", "copy", "cut", "truncated"]
+__all__ = ["MOST", "Source", "copy", "cut", "remember", "truncated"]
+
+#: so many files that were mapped are remembered before somebody looks which of them still are
+MOST = 4096
 
 
 class Source:
@@ -49,9 +52,7 @@ def copy(task, start: int, length: int, prot: int, file, st, offset: int) -> Non
     """Map a file privately at a free range. st: its stat. ENOMEM, and those of reading it"""
     kernel, mm = task.kernel, task.mm
     source = Source(file, st)
-    if kernel.mapped_files is None:
-        kernel.mapped_files = set()
-    kernel.mapped_files.add(source.key)
+    remember(kernel, source.key)
     name = file.path.decode("utf-8", "surrogateescape")
     vma = mm.put(Vma(start, start + length, prot, NO_FRAME, False, False, True, name, source=source,
                      shift=offset - start, absent=True))
@@ -60,6 +61,19 @@ def copy(task, start: int, length: int, prot: int, file, st, offset: int) -> Non
         return
     while start < end and bring(mm, mm.vmas.at(start), start, st.st_size) is not None:
         start = (start & -CHUNK) + CHUNK
+
+
+def remember(kernel, key: tuple) -> None:
+    """A file is mapped: who makes it shorter is to come here. Those that are mapped no more are forgotten now and then."""
+    keys = kernel.mapped_files
+    if keys is None:
+        keys = kernel.mapped_files = set()
+    elif len(keys) >= kernel.mapped_most:
+        keys.clear()
+        for process in kernel.processes.values():
+            keys.update(file.key for vma in process.mm.vmas if (file := vma.source or vma.backing) is not None)
+        kernel.mapped_most = max(MOST, 2 * len(keys))
+    keys.add(key)
 
 
 def truncated(kernel, st, size: int) -> None:

@@ -74,7 +74,7 @@ class Kernel:
         self.net = None             # skete.kernel.net.net.Net, once there is a socket
         self.store = None           # skete.kernel.files.ram: the files whose content is memory, once there are some
         self.fifos = {}             # skete.kernel.files.fifo: who waits for the other side of one
-        self.mapped_files = None    # (device, inode) of files that have been mapped: skete.kernel.filemap
+        self.mapped_files, self.mapped_most = None, 0   # skete.kernel.filemap: (device, inode) of files that are mapped
         self.segments = {}          # skete.kernel.sysv_shm: {id: Segment}
         self.semaphores = self.messages = None      # skete.kernel.sysv.Registry of each, once there are some
         self.mqueues = None         # skete.kernel.mqueue.Mqueues, once there is a queue

@@ -16,6 +16,7 @@ from errno import EACCES, EROFS
 
 from skete.abi.fcntl import FALLOC_FL_KEEP_SIZE, FALLOC_FL_PUNCH_HOLE
 from skete.engine import PAGE
+from skete.kernel.filemap import remember
 from skete.kernel.files.host import HostFile
 from skete.kernel.files.ram import Content, page_up, store_of
 from skete.kernel.sharing import held_files
@@ -198,9 +199,7 @@ def share(file: HostFile) -> HostPages:
         fd, writable = _open_again(file)
         kernel = namespace.task.kernel
         pages = namespace.mapped[key] = HostPages(store_of(namespace.task), fd, writable, _shown_key(file, key))
-        if kernel.mapped_files is None:
-            kernel.mapped_files = set()
-        kernel.mapped_files.add(pages.key)
+        remember(kernel, pages.key)
         for process in pages.store.kernel.processes.values():
             for other in [file for table in held_files(process) for file in table.slots]:
                 if isinstance(other, HostFile) and other.mount is not None and _key(other.host_fd) == key:

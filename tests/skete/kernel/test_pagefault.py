@@ -9,7 +9,7 @@ from skete.abi.mman import MAP_ANONYMOUS, MAP_FIXED, MAP_GROWSDOWN, MAP_PRIVATE
 from skete.abi.resource import RLIMIT_AS, RLIMIT_STACK
 from skete.abi.signal import BUS_ADRERR, SEGV_ACCERR, SEGV_MAPERR, SIGBUS, SIGSEGV
 from skete.engine import Fault
-from skete.kernel import pagefault
+from skete.kernel import filemap, pagefault
 from skete.kernel.rlimits import limits
 from skete.kernel.vma import GUARD
 from tests.skete.kernel.fake import File, Machine
@@ -159,3 +159,16 @@ def test_a_page_fault_asks_nobody_where_no_file_is_behind_it(machine, sys):
     at = sys.mmap(0, P, RW, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
     assert happens(machine, at, WRITE | 4) == (SIGSEGV, SEGV_ACCERR)
     assert machine.kernel.mapped_files is None
+
+
+def test_files_that_were_mapped_are_forgotten(machine, sys, monkeypatch):
+    monkeypatch.setattr(filemap, "MOST", 8)
+    kept = File(b"kept")
+    machine.task.files = SimpleNamespace(get=lambda fd: kept if fd == 3 else File(b"x"), limit=9, ceiling=9)
+    at = sys.mmap(0, P, RW, MAP_PRIVATE, 3, 0)
+    for _ in range(50):
+        sys.munmap(sys.mmap(0, P, RW, MAP_PRIVATE, 4, 0), P)
+    assert len(machine.kernel.mapped_files) <= 9
+    kept.content = b""
+    filemap.truncated(machine.kernel, kept.stat(), 0)
+    assert happens(machine, at) == (SIGBUS, BUS_ADRERR)
