@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -75,6 +76,7 @@ DEFAULTS = {
     "args": [], "expect": 0, "status": 0, "libs": [], "defines": {}, "include": [], "cflags": [], "opt": "2",
     "generate": [], "classes": None, "newlib": [], "env": {}, "mounts": [], "files": [], "workdir": False,
     "stdin": None, "tty": None, "timeout": 60, "client": [], "kernel_headers": False, "tmpfs": [], "same_user": False,
+    "commands": {},
 }
 
 
@@ -95,6 +97,8 @@ def _app(env, name: str, sources, /, **given) -> None:
     given = [*Flatten([sources]), *want["newlib"], *want["files"], *want["client"], *filter(None, [want["stdin"]])]
     if want["kernel_headers"] and (why := headers.missing(env)):
         given.append(Missing(why))
+    given += [Missing(f"it runs the host's {command}, which is not installed; on Debian: apt-get install {package}")
+              for command, package in want["commands"].items() if not shutil.which(command)]
     for missing in [one for one in given if isinstance(one, Missing)]:
         if not env["SEVERAL"]:
             refuse(f"{where}: {missing.why}")

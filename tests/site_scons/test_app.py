@@ -212,6 +212,13 @@ def test_a_part_for_newlib_is_left_out_with_a_note(tree):
     assert "nl: left out, as newlib's headers are not installed (libnewlib-dev): n.c" in tree.built(app, NATIVE)
 
 
+def test_an_app_that_runs_a_command_of_the_host_is_left_out_without_it(tree):
+    app = declare(tree, "drives", 'env.App("drives", ["a.c"], commands={"no-such-drive": "drive", "sh": "dash"})', a__c=ARGS_C)
+    why = "it runs the host's no-such-drive, which is not installed; on Debian: apt-get install drive"
+    assert f"drives: App('drives'): {why}" in tree.refused(app, NATIVE)
+    assert f"drives: App('drives'): left out: {why}" in tree.built(f"{app},hello", NATIVE)
+
+
 def test_choosing_apps_by_name():
     names = ["hello", "npb/bt", "npb/sp", "npbx"]
     assert [name for name, _ in apps.chosen("npb", names)] == ["npb/bt", "npb/sp"]
