@@ -25,6 +25,9 @@
  *   yielding to fast_yielded    so too, but rdi is in the slot
  *   fast_yielded to yield_end   done, but rdi and the return address are in the slot
  *
+ * While the call waits for another process, which is looked at too, the thread
+ * yields instead of looking without a pause, for a while.
+ *
  * Yielding is for the host to do where the engine lets that one call pass.
  *
  * The time is told from rows that the monitor has filled in (clocks.py): what a
@@ -41,8 +44,8 @@
  * Constants come from layout.py through -D.
  */
 
-	.hidden fast, fast_post, fast_many, fast_found, fast_posted, fast_rung, fast_seen, fast_yielded
-	.globl fast, fast_post, fast_many, fast_found, fast_posted, fast_rung, fast_seen, fast_yielded
+	.hidden fast, fast_post, fast_many, fast_found, fast_posted, fast_rung, fast_seen, fast_yielded, fast_waited
+	.globl fast, fast_post, fast_many, fast_found, fast_posted, fast_rung, fast_seen, fast_yielded, fast_waited
 	.section .fast, "ax"		/* at GATE_BASE */
 fast:
 	cmp $FACT_NUMBERS, %rax
@@ -121,6 +124,9 @@ fast_posted:
 4:	mov SLOT_CALL_REPLY(%r11), %rax
 	cmp $CALL_PENDING, %rax
 	jne 6f
+	cmpl $POLLED_WAITS, SLOT_CALL_POLLED(%r11)
+	je 10f
+	ja 5f
 	cmpl $0, SLOT_CALL_POLLED(%r11)
 	je 5f
 	pause
@@ -133,6 +139,20 @@ fast_rung:
 	mov %rdi, %r11
 	mov SLOT_CALL_RETURN(%r11), %rcx
 	mov $1, %edi
+	jmp 4b
+10:	cmp $GATE_YIELDS, %edi		/* how often yet, and the slot, both in rdi: syscall takes a register more */
+	jbe 1f
+	mov $GATE_YIELDS, %edi
+1:	dec %edi
+	jz 5b
+	or %r11, %rdi
+	mov $YIELD_NR, %eax
+	syscall
+fast_waited:
+	mov %rdi, %r11
+	movzwl %di, %edi
+	and $-SLOT_SIZE, %r11
+	mov SLOT_CALL_RETURN(%r11), %rcx
 	jmp 4b
 6:	mov SLOT_CALL_NR+8(%r11), %rdi
 fast_seen:

@@ -141,15 +141,17 @@ class Post:
         return False
 
     def _either(self, vcpu, partner):
-        """Whose slot to look at now: of two that run, whoever comes first; None where nobody does, or one is to ring first."""
+        """Whose slot to look at now: of two that run, whoever comes first; None where nobody does. Whoever waits
+        is told to yield to the other."""
         if vcpu.expected or partner.expected:
             return None
         for one, other in ((partner, vcpu), (vcpu, partner)):
-            if one.stopped is LOOKED and other.stopped is None and not other.posted:
+            waits = one.stopped is LOOKED or one.posted and one.stopped is None
+            if waits and other.stopped is None and not other.posted:
                 self.polled, one.words[one.at + _POLLED] = True, POLLED_WAITS
                 return other
             if one.posted or one.stopped is not None:
-                return None if one.words[one.at + _POLLED] else other
+                return other
         (words, at, known), (others, place, seen) = ((v.words, v.at + _CALLS, v.calls) for v in (vcpu, partner))
         for _ in repeat(None, self._looks):
             if words[at] != known:
@@ -181,15 +183,6 @@ class Post:
     def order_due(self) -> bool:
         """Whether a thread that we look at is about to ring, with an order."""
         return self.credit > 0 and bool(self.poster.expected or self._partner is not None and self._partner.expected)
-
-    def ring_due(self) -> bool:
-        """Whether one of two that take turns waits, and so has been told to ring: the other wants its processor."""
-        if self._partner is not None:
-            for vcpu in (self.poster, self._partner):
-                if vcpu.posted and vcpu.words[vcpu.at + _POLLED]:
-                    vcpu.words[vcpu.at + _POLLED] = 0
-                    return True
-        return False
 
     def looking(self, vcpu) -> bool:
         """Whether we look at this one's slot."""

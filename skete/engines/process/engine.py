@@ -36,9 +36,6 @@ _MADV_POPULATE_READ = 22
 #: how long a host may take to fork a process whose pages it does not copy, or to run a thread up to its trap, in s
 SOON_S = 5
 
-#: how long a thread that is looking for its answer takes to see that it is to ring, in s, and more
-_AT_ONCE_S = 0.0002
-
 _NOTIF = struct.Struct(seccomp.NOTIF)
 _EMPTY = bytes(seccomp.NOTIF_SIZE)
 _RESP = struct.Struct(seccomp.RESP)
@@ -156,13 +153,10 @@ class ProcessEngine(Engine):
                 post.turn, pause_s = 0, 0.0
             elif timeout_s != 0.0:
                 if post.credit > 0:
-                    if post.ring_due():
-                        pause_s = _AT_ONCE_S
-                    else:
-                        posted = post.look()
-                        if posted is not None:
-                            return posted
-                if pause_s != _AT_ONCE_S and post.polled and not post.order_due():
+                    posted = post.look()
+                    if posted is not None:
+                        return posted
+                if post.polled and not post.order_due():
                     post.sleep()
             if self._kicks:
                 pause_s = self._kick_again(pause_s)

@@ -131,7 +131,7 @@ __asm__(
 extern long ring(u64 nr, const u64 *words) HIDDEN;
 extern long own(u64 nr, const u64 *words) HIDDEN;	/* of two words */
 extern const u8 ring_end[] HIDDEN, own_end[] HIDDEN, restore[] HIDDEN, restore_end[] HIDDEN, newborn[] HIDDEN;
-extern const u8 fast_rung[] HIDDEN, fast_yielded[] HIDDEN;	/* ../gate/fast.S */
+extern const u8 fast_rung[] HIDDEN, fast_yielded[] HIDDEN, fast_waited[] HIDDEN;	/* ../gate/fast.S */
 
 static u8 *my_slot(void)
 {
@@ -327,11 +327,12 @@ static long install(void)
 		{ EQUAL, 1, 0, ARCH_X86_64 },
 		{ RETURN, 0, 0, RET_KILL },
 		{ LOAD, 0, 0, DATA_IP + 4 },
-		{ EQUAL, 0, 26, high },
+		{ EQUAL, 0, 27, high },
 		{ LOAD, 0, 0, DATA_IP },
 		{ EQUAL, 1, 0, (u32)(u64)fast_rung },
 		{ EQUAL, 0, 1, (u32)(u64)ring_end },
 		{ RETURN, 0, 0, RET_NOTIFY },
+		{ EQUAL, 1, 0, (u32)(u64)fast_waited },
 		{ EQUAL, 0, 3, (u32)(u64)fast_yielded },
 		{ LOAD, 0, 0, DATA_NR },
 		{ EQUAL, 0, 19, NR_sched_yield },

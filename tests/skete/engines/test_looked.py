@@ -70,10 +70,16 @@ def test_traps_that_come_soon_need_no_ring(looked):
     assert m.engine.posted == 0
 
 
-def test_two_processes_that_take_turns_need_no_ring(looked):
-    m = looked(LOOP)
+@pytest.mark.parametrize("posted", (False, True), ids=("trapping", "posting"))
+def test_two_processes_that_take_turns_need_no_ring(looked, posted):
+    first, second = (f"{code} eb{-len(bytes.fromhex(code)) - 2 & 0xff:02x}" for code in (
+        (gate(110), gate(111)) if posted else (GETPPID, "b86f000000 0f05")))
+    m = looked(first)
     waiting, _ = m.next()
-    other = fork(m, "48ffc3" + "b86f000000 0f05" + "ebf4")      # the same, with 111
+    other = fork(m, second)
+    if posted:
+        m.space.facts.post([110])
+        other.space.facts.post([111])
     seen = {waiting: 0, other: 0}
 
     def turn():
