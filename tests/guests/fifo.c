@@ -165,9 +165,11 @@ static void interrupted(int flags)
 {
 	sigaction(SIGALRM, &(struct sigaction){ .sa_handler = on_alarm }, 0);
 	alarms = 0;
-	setitimer(ITIMER_REAL, &(struct itimerval){ { 0, 0 }, { 0, 20000 } }, 0);
+	/* Again and again: the first may come before the call. */
+	setitimer(ITIMER_REAL, &(struct itimerval){ { 0, 20000 }, { 0, 20000 } }, 0);
 	FAILS(open(name, flags), EINTR);
-	EQ(alarms, 1);
+	setitimer(ITIMER_REAL, &(struct itimerval){ { 0, 0 }, { 0, 0 } }, 0);
+	CHECK(alarms > 0);
 	/* Nothing is left of it: no reader, no writer. */
 	FAILS(open(name, O_WRONLY | O_NONBLOCK), ENXIO);
 
@@ -177,7 +179,8 @@ static void interrupted(int flags)
 		until(&shared->other, 1);
 		_exit(open(name, flags == O_RDONLY ? O_WRONLY : O_RDONLY) < 0);
 	}
-	setitimer(ITIMER_REAL, &(struct itimerval){ { 0, 20000 }, { 0, 20000 } }, 0);
+	/* Seldom enough for a slow machine to get on between two. */
+	setitimer(ITIMER_REAL, &(struct itimerval){ { 0, 300000 }, { 0, 20000 } }, 0);
 	shared->step = 0;
 	pid_t watcher = fork();
 	if (!watcher) {

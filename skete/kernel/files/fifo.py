@@ -46,13 +46,17 @@ def open_fifo(task, flags: int, attempt):
         file, st = attempt()
         if file is not None:
             break
-        yield from _wait(kernel, st, -1)
+        if (yield from _wait(kernel, st, -1)) is SIGNAL:
+            raise Restart
     file.hold()
     try:
         opened(kernel, st)
         if flags & O_ACCMODE == O_RDONLY:
+            reason = None
             while not _has_writer(file.host_fd):
-                yield from _wait(kernel, st, file.poll_fd)
+                if reason is SIGNAL:        # but a writer that came with it has opened, and may be gone already
+                    raise Restart
+                reason = yield from _wait(kernel, st, file.poll_fd)
     except BaseException:
         file.drop()
         raise
@@ -65,8 +69,7 @@ def _wait(kernel, st, host_fd: int):
     if queue is None:
         queue = kernel.fifos[key] = Queue()
     try:
-        if (yield Wait(queue, monotonic_ns() + _AGAIN_NS, host_fd, EPOLLIN | EPOLLHUP)) is SIGNAL:
-            raise Restart
+        return (yield Wait(queue, monotonic_ns() + _AGAIN_NS, host_fd, EPOLLIN | EPOLLHUP))
     finally:
         if not queue.tasks and kernel.fifos.get(key) is queue:
             del kernel.fifos[key]
