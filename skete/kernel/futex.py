@@ -58,7 +58,6 @@ class FutexQueue(Queue):
 class FutexWait(Wait):
     """A Wait that a wake with a disjoint bitset passes over."""
     __slots__ = ("bitset",)
-    spurious = True         # futex(2): the word may have changed, and been woken, while a signal had us out of the queue
 
     def __init__(self, queue: FutexQueue, deadline_ns: int | None, bitset: int):
         self.queue, self.deadline_ns, self.bitset = queue, deadline_ns, bitset

@@ -52,28 +52,36 @@ def futex_waitv(task, waiters: int, count: int, flags: int, timeout: int, clock:
             raise OSError(EINVAL, f"flags {how:#x}")
         words.append((value, addr, how & FUTEX_PRIVATE_FLAG))
     places = [queues_of(task, addr, private) for _, addr, private in words]
+    _check(task, words)
+    return _sleep(task, words, places, deadline_ns)
+
+
+def _check(task, words: list) -> None:
+    """EAGAIN EFAULT"""
     for value, addr, _ in words:
         if task.mm.read_u32(addr) != value:
             raise OSError(EAGAIN, "a word has changed")
-    return _sleep(places, deadline_ns)
 
 
-def _sleep(places: list, deadline_ns: int | None):
-    queues = []
-    for home, key in places:
-        queue = home.get(key)
-        if queue is None:
-            queue = home[key] = FutexQueue(home, key)
-        queues.append(queue)
-    wait = _Wait(queues, deadline_ns)
-    reason = yield wait
-    for queue in wait.queue:
-        queue.tidy()
-    if reason is SIGNAL:
-        raise Restart
-    if reason is TIMEOUT:
-        raise OSError(ETIMEDOUT, "")
-    return wait.woken
+def _sleep(task, words: list, places: list, deadline_ns: int | None):
+    while True:
+        queues = []
+        for home, key in places:
+            queue = home.get(key)
+            if queue is None:
+                queue = home[key] = FutexQueue(home, key)
+            queues.append(queue)
+        wait = _Wait(queues, deadline_ns)
+        reason = yield wait
+        for queue in wait.queue:
+            queue.tidy()
+        if reason is SIGNAL:
+            raise Restart
+        if reason is TIMEOUT:
+            raise OSError(ETIMEDOUT, "")
+        if wait.woken is not None:
+            return wait.woken
+        _check(task, words)
 
 
 ROWS = (

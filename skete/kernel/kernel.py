@@ -272,9 +272,11 @@ class Kernel:
                 if task.dead:
                     continue
                 if reason is SIGNAL and not pending.deliverable(task):
-                    # Another thread took the signal meanwhile: Linux restarts the call, we never left it.
-                    if not task.waited.spurious:
-                        scheduler.block(task, task.waited)
+                    # Another thread took the signal meanwhile: Linux restarts the call, we never left it. What it waits
+                    # for may have come and gone unseen while it was in no queue.
+                    waited = task.waited
+                    if waited.queue is None and waited.host_fd < 0:
+                        scheduler.block(task, waited)
                         continue
                     reason = READY
                 self.current = task

@@ -36,14 +36,14 @@ KEEP = _Name("KEEP")            # the handler has set every register itself: rt_
 class Wait:
     """What a blocked call waits for; whichever comes first.
 
+    Who waits in a queue or for a descriptor may be told READY for nothing, and looks again.
+
     queue:        a scheduler queue (``skete.kernel.scheduler.Queue``), a tuple of them, or None
     deadline_ns:  CLOCK_MONOTONIC of the host, or None
     host_fd, events: a host descriptor and select.EPOLL* bits, or -1
     interruptible: False only where Linux waits uninterruptibly
-    spurious: the caller looks again anyway: woken for nothing it is told READY, rather than put to sleep once more
     always: the call is made again after any handler, with SA_RESTART or without (Linux's ERESTARTNOINTR)
     """
-    spurious = False
     always = False
     __slots__ = ("queue", "deadline_ns", "host_fd", "events", "interruptible")
 

@@ -263,16 +263,49 @@ def test_a_handler_interrupts_a_timed_wait(machine, crowd):
     assert struct.unpack("<q", machine.mm.read(regs.rsp + 8 + 40 + 13 * 8, 8))[0] == -EINTR
 
 
-def test_a_signal_that_another_thread_takes_is_a_spurious_wake(machine, crowd, rig):
+def signal_taken_by_another(machine, crowd, rig):
+    """The first thread, which waits, is woken by a signal, and has not run when another takes it."""
     rig.on(10, task=crowd[0])
-    machine.mm.write(A, bytes(8))
-    assert wait(machine, machine.task) is WAITING
     assert machine.call(crowd[0], 62, machine.process.pid, 10) == 0
     machine.mm.write_u64(TIME, 1 << 9)
-    assert machine.call(crowd[1], 128, TIME, 0, 0, 8) == 10, "rt_sigtimedwait takes it before the first has run"
+    assert machine.call(crowd[1], 128, TIME, 0, 0, 8) == 10, "rt_sigtimedwait"
+
+
+def test_a_signal_that_another_thread_takes_is_a_spurious_wake(machine, crowd, rig):
+    machine.mm.write(A, bytes(8))
+    assert wait(machine, machine.task) is WAITING
+    signal_taken_by_another(machine, crowd, rig)
     assert machine.call(crowd[0], NR, A, FUTEX_WAKE | PRIVATE, 1) == 0, "nobody stands in the queue now"
     machine.go()
     assert machine.task.call is None and machine.task.vcpu.result == 0, "asleep again it would never have been woken"
+
+
+def test_what_came_while_such_a_signal_was_on_its_way_is_seen(machine, crowd, rig):
+    queue = machine.call(machine.task, 68, 0, 0o600)
+    assert machine.call(machine.task, 70, queue, B, 8, 0, 0) is WAITING, "msgrcv"
+    signal_taken_by_another(machine, crowd, rig)
+    machine.mm.write(A, struct.pack("<q8s", 7, b"a letter"))
+    assert machine.call(crowd[0], 69, queue, A, 8, 0) == 0, "msgsnd"
+    machine.go()
+    assert machine.task.call is None and machine.task.vcpu.result == 8
+    assert machine.mm.read(B + 8, 8) == b"a letter"
+
+
+def test_several_words_are_looked_at_again_after_such_a_signal(machine, crowd, rig):
+    words = DATA + 0x800        # where the rig writes nothing
+    machine.mm.write(words, bytes(8))
+    machine.mm.write(B, struct.pack("<QQIIQQII", 0, words, 2, 0, 0, words + 4, 2, 0))
+    for changed in False, True:
+        assert machine.call(machine.task, 449, B, 2, 0, 0, 0) is WAITING
+        signal_taken_by_another(machine, crowd, rig)
+        machine.mm.write_u32(words + 4, changed)
+        machine.go()
+        if not changed:
+            assert machine.task.call is not None, machine.task.vcpu.result
+            assert machine.call(crowd[0], NR, words + 4, FUTEX_WAKE, 1) == 1
+            machine.go()
+            assert machine.task.vcpu.result == 1
+    assert machine.task.call is None and machine.task.vcpu.result == -EAGAIN
 
 
 def test_nothing_is_left_of_those_who_ended_waiting(machine, crowd):
