@@ -140,10 +140,10 @@ class Machine:
     def run(self) -> Result:
         """Run the program to its end. LoadError, EngineError, OSError (the program or a mount cannot be opened)."""
         from skete.kernel.config import Config
-        from skete.kernel.credentials import host_capabilities
+        from skete.kernel.identity.credentials import host_capabilities
         from skete.kernel.files import Mount, Namespace, open_files
         from skete.kernel.kernel import Kernel
-        from skete.kernel.program import Program, contents
+        from skete.kernel.process.program import Program, contents
         from skete.loader import load
         engine = engines.make(self.engine)
         started, used = monotonic(), process_time()
@@ -242,7 +242,7 @@ def _interpreter(program: bytes, engine, config, namespace, image):
     """The Image of what a dynamic program names as its interpreter, or None. LoadError where it is not mounted."""
     if image.interp is None:
         return None
-    from skete.kernel.program import interpreter
+    from skete.kernel.process.program import interpreter
     from skete.loader import LoadError
     try:
         return interpreter(engine, config, namespace, image)[0]

@@ -11,7 +11,7 @@ from errno import ENOTTY
 from time import clock_gettime_ns
 
 from skete.abi.ioctls import TIOCGWINSZ
-from skete.kernel.mm import PIECE
+from skete.kernel.memory.mm import PIECE
 
 __all__ = ["Answers"]
 
@@ -118,7 +118,7 @@ class Answers:
 
 
 def _gave_up(process) -> bool:
-    """Whether a thread of it has given up calls: skete.kernel.seccomp."""
+    """Whether a thread of it has given up calls: skete.kernel.identity.seccomp."""
     return any(task.seccomp is not None for task in process.tasks.values())
 
 

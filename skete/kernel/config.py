@@ -14,8 +14,8 @@ class Config:
     memory: bytes of private memory that may be accessible to a process, ENOMEM beyond; None for Linux's own heuristic
     uid, gid, groups: the guest's identity, 1000, 1000 and none. Not the host user's: what a guest prints does not
         depend on who runs it.
-    capabilities: what user 0 has where that is the guest's (skete.kernel.credentials); 0: the ids are names only, and
-        decide nothing on the host, where in any case only what was mounted can be reached
+    capabilities: what user 0 has where that is the guest's (skete.kernel.identity.credentials); 0: the ids are names
+        only, and decide nothing on the host, where in any case only what was mounted can be reached
     hostname, domainname: bytes, for uname(2)
     processes: how many there may be at once, zombies included;  threads: of all of them together
     first_pid: the number of the first process; 1 would make programs think they are init

@@ -16,15 +16,17 @@ from __future__ import annotations
 from time import monotonic_ns
 
 from skete.engine import PAGE, Died, Fault, Kicked, Regs, Syscall
-from skete.kernel import credentials, delivery, exits, pending
+from skete.kernel.identity import credentials
+from skete.kernel.signals import delivery, pending
+from skete.kernel.process import exits
 from skete.kernel.config import Config
-from skete.kernel.frames import Frames
-from skete.kernel.mm import STACK_GROWN, STACK_SIZE, STACK_TOP, Mm, page_up
+from skete.kernel.memory.frames import Frames
+from skete.kernel.memory.mm import STACK_GROWN, STACK_SIZE, STACK_TOP, Mm, page_up
 from skete.kernel.outcome import GONE, KEEP, READY, SIGNAL, TIMEOUT, Restart, Wait
-from skete.kernel.process import Process
+from skete.kernel.process.process import Process
 from skete.kernel.scheduler import Scheduler
-from skete.kernel.sharing import held_files, let_go
-from skete.kernel.siginfo import SigInfo
+from skete.kernel.process.sharing import held_files, let_go
+from skete.kernel.signals.siginfo import SigInfo
 from skete.kernel.service import advance, service
 from skete.kernel.task import Task
 
@@ -44,8 +46,8 @@ class Kernel:
     tasks: {vcpu: Task}, living threads;  current: the task being served, or None
     status: None while the first process lives, then ("exited", code) or ("signalled", signo)
     unserved: {nr: calls answered ENOSYS for want of a row}; see service.count
-    creds: what the first process begins with (skete.kernel.credentials)
-    service: serves a call; another one (skete.kernel.worn) once somebody is not who the first process was
+    creds: what the first process begins with (skete.kernel.identity.credentials)
+    service: serves a call; another one (skete.kernel.identity.worn) once somebody is not who the first process was
     observers: told of every call and signal; skete.observe.observer.Observer says what each method gets
     handlers: {nr: callable(task, nr, words) -> int | None}, asked first; None leaves the call to us
     """
@@ -66,18 +68,18 @@ class Kernel:
         self.unserved = {}
         self.observers = []
         self.handlers = {}
-        self.futexes = {}           # skete.kernel.futex: key -> Queue
-        self.pi = None              # skete.kernel.futex_pi: the queues of locks that have an owner, once there are some
+        self.futexes = {}           # skete.kernel.futex.futex: key -> Queue
+        self.pi = None              # futex.futex_pi: the queues of locks that have an owner, once there are some
         self.driven = None          # skete.kernel.files.sigio: what tells by signals, once something does
         self.signalfds = None       # skete.kernel.events.signalfd.Signalfds, once there is one
-        self.texts = None           # skete.kernel.texts.Texts, once a program has been executed
+        self.texts = None           # skete.kernel.memory.texts.Texts, once a program has been executed
         self.net = None             # skete.kernel.net.net.Net, once there is a socket
         self.store = None           # skete.kernel.files.ram: the files whose content is memory, once there are some
         self.fifos = {}             # skete.kernel.files.fifo: who waits for the other side of one
-        self.mapped_files, self.mapped_most = None, 0   # skete.kernel.filemap: (device, inode) of files that are mapped
-        self.segments = {}          # skete.kernel.sysv_shm: {id: Segment}
-        self.semaphores = self.messages = None      # skete.kernel.sysv.Registry of each, once there are some
-        self.mqueues = None         # skete.kernel.mqueue.Mqueues, once there is a queue
+        self.mapped_files, self.mapped_most = None, 0   # memory.filemap: (device, inode) of files that are mapped
+        self.segments = {}          # skete.kernel.ipc.sysv_shm: {id: Segment}
+        self.semaphores = self.messages = None      # skete.kernel.ipc.sysv.Registry of each, once there are some
+        self.mqueues = None         # skete.kernel.ipc.mqueue.Mqueues, once there is a queue
         self.answers = self.rewriter = None         # skete.kernel.answers, rewrite: where the engine has a gate
         self.asked = ()             # calls that the rewriter is told of
         self.next_tid = self.config.first_pid
@@ -104,7 +106,7 @@ class Kernel:
         process.argv, process.envp = list(argv), list(envp)
         process.program = program.hold() if program is not None else None
         if process.creds.wear is not None:
-            from skete.kernel import worn
+            from skete.kernel.identity import worn
             worn.begin(self)
         sp = self.load(mm, image, process, interp)
         vcpu = space.vcpu(Regs(rip=(interp or image).entry, rsp=sp, eflags=0x202))
@@ -135,7 +137,7 @@ class Kernel:
     def load(self, mm: Mm, image, process, interp=None, texts: tuple = (None, None), secure: bool = False) -> int:
         """Map a program, its interpreter and its stack; the stack pointer it begins with. ENOMEM E2BIG
 
-        texts: for each of the two what skete.kernel.texts has of its pages, or None;  secure: AT_SECURE
+        texts: for each of the two what skete.kernel.memory.texts has of its pages, or None;  secure: AT_SECURE
         """
         from skete.loader import host_auxv, stack
         config, creds = self.config, process.creds
@@ -153,7 +155,7 @@ class Kernel:
         facts = getattr(process.space, "facts", None)
         size = limit = STACK_SIZE
         if process.rlimits is not None:
-            from skete.kernel.rlimits import stack_size
+            from skete.kernel.process.rlimits import stack_size
             size, limit = stack_size(process)
         start = stack(image, process.argv, process.envp, host=config.auxv or host_auxv(), random=config.random(16),
                       execfn=process.exe, ids=(creds.uid, creds.euid, creds.gid, creds.egid), secure=secure,
@@ -292,7 +294,7 @@ class Kernel:
         handler = self.handlers.get(nr)
         result = None
         if task.seccomp is not None:
-            from skete.kernel.seccomp import judge
+            from skete.kernel.identity.seccomp import judge
             result = judge(task, nr, words)
         if result is None and handler is not None:
             try:

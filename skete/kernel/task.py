@@ -13,10 +13,10 @@ class Task:
     trap:    the Syscall in progress, while ``call`` is set;  told: observers know its result (it is stopped)
     notify:  something is to be done before it goes back to the guest (Linux's TIF_SIGPENDING)
     restarts: {frame address: Syscall to make again when rt_sigreturn comes from it};  again: the one to make now
-    creds: whose power it has (skete.kernel.credentials)
-    seccomp: what it has given up (skete.kernel.seccomp: a Filter, or STRICT), or None
-    signals: its mask, pending signals and alternate stack (skete.kernel.pending.TaskSignals)
-    refault: where it last was let go on after a fault for which no reason was found (skete.kernel.pagefault)
+    creds: whose power it has (skete.kernel.identity.credentials)
+    seccomp: what it has given up (skete.kernel.identity.seccomp: a Filter, or STRICT), or None
+    signals: its mask, pending signals and alternate stack (skete.kernel.signals.pending.TaskSignals)
+    refault: where it last was let go on after a fault for which no reason was found (skete.kernel.memory.pagefault)
     """
     __slots__ = ("tid", "process", "kernel", "vcpu", "mm", "files", "fs", "name", "call", "wait", "waited", "trap",
                  "told", "notify", "dead", "signals", "clear_child_tid", "robust_list", "restarts", "again",

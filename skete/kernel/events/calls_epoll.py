@@ -11,7 +11,7 @@ from skete.kernel.events.anonymous import install
 from skete.kernel.events.epoll import Epoll
 from skete.kernel.outcome import SIGNAL, TIMEOUT, Wait
 from skete.kernel.row import ADDR, FD, I32, SIZE, Row
-from skete.kernel.timespec import FOREVER_NS, read_timespec
+from skete.kernel.time.timespec import FOREVER_NS, read_timespec
 
 __all__ = ["ROWS"]
 
@@ -86,7 +86,7 @@ def _borrow(task, addr: int, size: int) -> None:
     if addr:
         if size != 8:
             raise OSError(EINVAL, f"a signal set of {size} bytes")
-        from skete.kernel.pending import borrow_mask
+        from skete.kernel.signals.pending import borrow_mask
         borrow_mask(task, task.mm.read_u64(addr))
 
 

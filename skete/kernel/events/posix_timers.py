@@ -14,12 +14,12 @@ from skete.abi.signal import NSIG, SI_TIMER, SIGALRM
 from skete.abi.time import (CLOCK_BOOTTIME_ALARM, CLOCK_MONOTONIC_COARSE, CLOCK_MONOTONIC_RAW,
                             CLOCK_PROCESS_CPUTIME_ID, CLOCK_REALTIME_ALARM, CLOCK_REALTIME_COARSE, CLOCK_TAI,
                             CLOCK_THREAD_CPUTIME_ID, TIMER_ABSTIME)
-from skete.kernel.clock import read_clock
+from skete.kernel.time.clock import read_clock
 from skete.kernel.events.timerfd import itimerspec, write_itimerspec
-from skete.kernel.pending import send_process, send_task
+from skete.kernel.signals.pending import send_process, send_task
 from skete.kernel.row import ADDR, I32, Row
-from skete.kernel.siginfo import SigInfo
-from skete.kernel.timespec import FOREVER_NS
+from skete.kernel.signals.siginfo import SigInfo
+from skete.kernel.time.timespec import FOREVER_NS
 
 __all__ = ["PosixTimer", "ROWS"]
 
@@ -183,7 +183,7 @@ def timer_create(task, clock: int, event: int, addr: int) -> int:
     if number >= _MOST:
         raise OSError(EAGAIN, f"{number} timers")
     if task.process.rlimits is not None:
-        from skete.kernel.rlimits import check_queue
+        from skete.kernel.process.rlimits import check_queue
         check_queue(task.process)
     signo, value, target = SIGALRM, number, None
     if event:

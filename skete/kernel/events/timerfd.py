@@ -11,7 +11,7 @@ from skete.abi.time import (CLOCK_BOOTTIME, CLOCK_BOOTTIME_ALARM, CLOCK_MONOTONI
                             CLOCK_REALTIME_ALARM, NSEC_PER_SEC)
 from skete.kernel.events.anonymous import Anonymous, fill, install
 from skete.kernel.row import ADDR, FD, I32, Row
-from skete.kernel.timespec import FOREVER_NS, read_timespec
+from skete.kernel.time.timespec import FOREVER_NS, read_timespec
 
 __all__ = ["ROWS", "TimerFd", "itimerspec", "write_itimerspec"]
 

@@ -13,7 +13,7 @@ from skete.abi.ioctls import FIOASYNC, FIOCLEX, FIONBIO, FIONCLEX, TIOCGWINSZ
 from skete.kernel.files.calls_io import inode_file
 from skete.kernel.outcome import SIGNAL, Restart, Wait
 from skete.kernel.row import ADDR, FD, I32, U32, U64, Row
-from skete.kernel.sharing import own_files
+from skete.kernel.process.sharing import own_files
 
 __all__ = ["ROWS"]
 

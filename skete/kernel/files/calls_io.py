@@ -151,7 +151,7 @@ def ftruncate(task, fd: int, length: int) -> int:
         check_size(task, file.stat().st_size, length)
     file.truncate(length)
     if task.kernel.mapped_files:
-        from skete.kernel.filemap import truncated
+        from skete.kernel.memory.filemap import truncated
         truncated(task.kernel, file.stat(), length)
     return 0
 
@@ -170,7 +170,7 @@ def truncate(task, path: bytes, length: int) -> int:
             check_size(task, place.st.st_size, length)
         place.parent.truncate(place.name, length)
         if task.kernel.mapped_files:
-            from skete.kernel.filemap import truncated
+            from skete.kernel.memory.filemap import truncated
             truncated(task.kernel, place.st, length)
     return 0
 
@@ -203,7 +203,7 @@ def fallocate(task, fd: int, mode: int, offset: int, length: int) -> int:
         check_size(task, file.stat().st_size, offset + length)
     file.allocate(mode, offset, length)
     if mode & FALLOC_FL_COLLAPSE_RANGE and task.kernel.mapped_files:
-        from skete.kernel.filemap import truncated
+        from skete.kernel.memory.filemap import truncated
         st = file.stat()
         truncated(task.kernel, st, st.st_size)
     return 0

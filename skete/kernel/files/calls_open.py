@@ -50,7 +50,7 @@ def openat(task, dirfd: int, path: bytes, flags: int, mode: int, resolve=None):
             from skete.kernel.files.fifo import opened
             opened(task.kernel, st)
         if flags & O_TRUNC and st is not None and task.kernel.mapped_files:
-            from skete.kernel.filemap import truncated
+            from skete.kernel.memory.filemap import truncated
             truncated(task.kernel, st, 0)
     return _install(task, file, flags)
 

@@ -147,7 +147,7 @@ def _borrow(task, addr: int, size: int) -> None:
     if size != 8:
         raise OSError(EINVAL, f"a signal set of {size} bytes")
     mask = task.mm.read_u64(addr)
-    from skete.kernel.pending import borrow_mask
+    from skete.kernel.signals.pending import borrow_mask
     borrow_mask(task, mask)
 
 

@@ -92,7 +92,7 @@ def faccessat2(task, dirfd: int, path: bytes, mode: int, flags: int) -> int:
     real = task.creds if flags & AT_EACCESS else task.creds.real()
     if real is task.creds:
         return _access(task, dirfd, path, mode, flags)
-    from skete.kernel.worn import being
+    from skete.kernel.identity.worn import being
     with being(task, real):
         return _access(task, dirfd, path, mode, flags)
 

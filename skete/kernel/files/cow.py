@@ -23,7 +23,7 @@ from skete.kernel.files.cowpart import Below, Part
 from skete.kernel.files.hostdir import open_root
 from skete.kernel.files.layer import Layer, copy_up, discard
 from skete.kernel.files.mounts import Mount
-from skete.kernel.worn import as_monitor
+from skete.kernel.identity.worn import as_monitor
 
 __all__ = ["Cow"]
 

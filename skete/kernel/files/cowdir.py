@@ -13,7 +13,7 @@ from skete.kernel.files.hostdir import under_umask
 from skete.kernel.files.layer import META, OPAQUE, PREFIX, exists, temporary
 from skete.kernel.files.listing import OpenDirectory
 from skete.kernel.files.node import Directory
-from skete.kernel.worn import as_monitor, fsuid
+from skete.kernel.identity.worn import as_monitor, fsuid
 
 __all__ = ["CowDirectory"]
 

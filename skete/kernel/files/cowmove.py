@@ -8,7 +8,7 @@ from skete.abi.fcntl import RENAME_EXCHANGE, RENAME_NOREPLACE
 from skete.abi.stat import DT_DIR, S_IFDIR, S_IFMT
 from skete.kernel.files.cowdir import CowDirectory
 from skete.kernel.files.cowpart import opaque, sweep
-from skete.kernel.worn import as_monitor
+from skete.kernel.identity.worn import as_monitor
 
 __all__ = ["link", "rename"]
 

@@ -8,7 +8,7 @@ from skete.abi.stat import DT_DIR
 from skete.kernel.files.cowfile import CowFile, CowPath
 from skete.kernel.files.hostdir import HostDirectory
 from skete.kernel.files.layer import OPAQUE, open_below, quietly
-from skete.kernel.worn import as_monitor
+from skete.kernel.identity.worn import as_monitor
 
 __all__ = ["Below", "Part", "dup_part", "enter_part", "entries_of", "opaque", "sweep"]
 

@@ -171,7 +171,7 @@ class Description:
         raise OSError(EOPNOTSUPP, "no inode of ours")
 
     def backing(self, prot: int, shared: bool):
-        """What a shared mapping of it stands on (skete.kernel.shared). ENODEV EPERM"""
+        """What a shared mapping of it stands on (skete.kernel.memory.shared). ENODEV EPERM"""
         raise OSError(ENODEV, "cannot be mapped shared")
 
     def reopen(self, flags: int) -> "Description":

@@ -46,7 +46,7 @@ def check_size(task, before: int, size: int) -> None:
 
 
 def _refuse(task, size: int, limit: int) -> None:
-    from skete.kernel.pending import send_task
-    from skete.kernel.siginfo import SigInfo
+    from skete.kernel.signals.pending import send_task
+    from skete.kernel.signals.siginfo import SigInfo
     send_task(task, SigInfo.sent(SIGXFSZ, 0, task.process.pid, task.creds.uid))
     raise OSError(EFBIG, f"to {size}, RLIMIT_FSIZE is {limit}")

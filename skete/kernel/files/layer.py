@@ -18,7 +18,7 @@ from errno import EAGAIN, ENAMETOOLONG, ENODATA, ENOENT, ENOTDIR, EOPNOTSUPP, EP
 from fcntl import LOCK_EX, LOCK_NB, flock
 
 from skete.abi.stat import S_IFDIR, S_IFIFO, S_IFLNK, S_IFMT, S_IFREG, S_IFSOCK
-from skete.kernel.worn import as_monitor
+from skete.kernel.identity.worn import as_monitor
 
 __all__ = ["LOWER", "META", "OPAQUE", "PREFIX", "Layer", "Links", "copy_attributes", "copy_data", "copy_up",
            "discard", "exists", "open_below", "quietly", "temporary"]

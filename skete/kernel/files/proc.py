@@ -6,7 +6,7 @@ from errno import EACCES, ELOOP, ENOENT, ENOTDIR, EXDEV
 
 from skete.abi.fcntl import O_DIRECTORY, O_PATH
 from skete.abi.stat import S_IFDIR, S_IFMT
-from skete.kernel.credentials import of
+from skete.kernel.identity.credentials import of
 from skete.kernel.files import procinfo
 from skete.kernel.files.node import Directory, Place
 from skete.kernel.files.procwords import cmdline, environ
@@ -150,7 +150,7 @@ class _Fds(Private, Folder):
 def looked_into(task, process) -> None:
     """What the links of a process lead to is for those who may look into it. EACCES"""
     if process is not task.process and task.creds.host is not None:
-        from skete.kernel.process_vm import traceable
+        from skete.kernel.memory.process_vm import traceable
         try:
             traceable(task, process)
         except OSError:

@@ -147,7 +147,7 @@ def name_of(process) -> bytes:
 
 def _memory(mm) -> list:
     """The rows of /proc/PID/status about memory. What can be written counts as there."""
-    from skete.kernel import sizes
+    from skete.kernel.memory import sizes
     size, data, locked, stack = (n(mm) >> 10 for n in (sizes.total, sizes.data, sizes.locked, sizes.stack))
     text = sum(v.end - v.start for v in mm.vmas if v.prot & 4) >> 10
     there = data + stack
@@ -160,7 +160,7 @@ def _memory(mm) -> list:
 def _signals(process, signals) -> list:
     """The rows about signals. signals: the thread's, None of one that has ended"""
     from skete.abi.resource import RLIMIT_SIGPENDING
-    from skete.kernel.rlimits import limits, queued
+    from skete.kernel.process.rlimits import limits, queued
     ignored = caught = 0
     for signo, action in process.signals.actions.items():
         if action.handler == 1:
@@ -203,8 +203,8 @@ def _status(process, task=None) -> bytes:
 def _process_stat(process, task=None) -> bytes:
     """52 fields, by their numbers in proc(5)."""
     from skete.abi.resource import RLIMIT_RSS
-    from skete.kernel import sizes
-    from skete.kernel.rlimits import limits
+    from skete.kernel.memory import sizes
+    from skete.kernel.process.rlimits import limits
     leader = task or process.leader
     mm, kernel = process.mm, process.kernel
     fields = [0] * 52
@@ -230,7 +230,7 @@ def _process_stat(process, task=None) -> bytes:
 
 
 def _statm(process) -> bytes:
-    from skete.kernel import sizes
+    from skete.kernel.memory import sizes
     mm = process.mm
     text = sum(v.end - v.start for v in mm.vmas if v.prot & 4)
     shared = sum(v.end - v.start for v in mm.vmas if v.shared)
@@ -247,7 +247,7 @@ _LIMITS = ("cpu time/seconds", "file size/bytes", "data size/bytes", "stack size
 
 def _limits(process) -> bytes:
     from skete.abi.resource import RLIM_INFINITY
-    from skete.kernel.rlimits import limits
+    from skete.kernel.process.rlimits import limits
     lines = [f"{'Limit':<26}{'Soft Limit':<21}{'Hard Limit':<21}{'Units':<10}\n"]
     for words, pair in zip(_LIMITS, limits(process)):
         name, unit = words.split("/")

@@ -5,7 +5,7 @@ stack that is what Linux would have mapped when the program started.
 """
 from __future__ import annotations
 
-from skete.kernel.vma import LOCKED, NO_FRAME, NOT_FORKED, WIPED
+from skete.kernel.memory.vma import LOCKED, NO_FRAME, NOT_FORKED, WIPED
 
 __all__ = ["maps", "rollup", "smaps"]
 

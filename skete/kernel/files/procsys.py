@@ -26,7 +26,7 @@ def _build(task) -> bytes:
 
 
 def _aio(task) -> bytes:
-    from skete.kernel.aio import count
+    from skete.kernel.files.aio import count
     return b"%d\n" % count(task.kernel)
 
 

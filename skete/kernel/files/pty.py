@@ -20,7 +20,7 @@ from skete.abi.termios import C_CC_AT, C_LFLAG, C_LFLAG_AT, EXTPROC, ICANON, IEX
 from skete.kernel.files.pseudo import Entry, Folder, Stat
 from skete.kernel.files.stream import Stream
 from skete.kernel.files.terminal import Terminal, tty_ioctl
-from skete.kernel.tty import Control
+from skete.kernel.process.tty import Control
 
 __all__ = ["Ptmx", "Pts"]
 

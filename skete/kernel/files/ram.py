@@ -14,7 +14,7 @@ from errno import EFBIG, ENOMEM, ENOSPC, ENXIO, EPERM
 
 from skete.abi.fcntl import SEEK_DATA
 from skete.engine import PAGE
-from skete.kernel.mm import PIECE
+from skete.kernel.memory.mm import PIECE
 
 __all__ = ["Content", "Memory", "Store", "page_up", "store_of"]
 
@@ -294,7 +294,7 @@ class Content:
     def _cut(self, size: int) -> None:
         """Whoever has pages mapped that are past this end has them no more."""
         if not self.idle():
-            from skete.kernel.filemap import cut
+            from skete.kernel.memory.filemap import cut
             cut(self.store.kernel, lambda vma: vma.backing is self, size)
 
     def allocate(self, start: int, end: int) -> None:
@@ -343,7 +343,7 @@ class Content:
             self.store.frames.give(frame, length)
         self._extents, self._offsets, self._written, self._capacity, self.size = [], [], {}, 0, 0
 
-    # a mapping's other end: skete.kernel.shared
+    # a mapping's other end: skete.kernel.memory.shared
 
     def size_now(self) -> int:
         """The file's size now."""

@@ -1,7 +1,7 @@
 """Terminals: the one that the user granted by starting the monitor on it, and what all terminals share.
 
 Only the requests named here reach the host. TIOCSTI is not among them: it would type commands into the user's shell.
-Line discipline and modes are the host's; sessions and process groups are the guest's own (skete.kernel.tty).
+Line discipline and modes are the host's; sessions and process groups are the guest's own (skete.kernel.process.tty).
 """
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from skete.abi.ioctls import FIONREAD, TCFLSH, TCGETA, TCGETS, TCGETS2, TCSBRK, 
 from skete.abi.signal import SIGTTOU
 from skete.abi.termios import C_LFLAG, C_LFLAG_AT, TOSTOP
 from skete.kernel.files.stream import SharedStream, Stream
-from skete.kernel.tty import Control
+from skete.kernel.process.tty import Control
 
 __all__ = ["SharedTerminal", "Terminal", "tty_ioctl"]
 
@@ -79,7 +79,7 @@ def tty_ioctl(terminal: Stream, task, request: int, arg: int, slave: bool = True
 class _Controlled:
     """What a terminal does beyond a stream: it asks job control first, and is dead once it was hung up.
 
-    control: the skete.kernel.tty.Control of the terminal;  born: its generation when this was opened
+    control: the skete.kernel.process.tty.Control of the terminal;  born: its generation when this was opened
     """
     __slots__ = ()
     tells = True

@@ -213,6 +213,6 @@ def interrupted(wait: Wait) -> Exception:
 def broken_pipe(task) -> None:
     """SIGPIPE to the writer, as pipe(7) has it; EPIPE is the caller's."""
     from skete.abi.signal import SIGPIPE
-    from skete.kernel.pending import send_task
-    from skete.kernel.siginfo import SigInfo
+    from skete.kernel.signals.pending import send_task
+    from skete.kernel.signals.siginfo import SigInfo
     send_task(task, SigInfo.sent(SIGPIPE, 0, task.process.pid, task.creds.uid))

@@ -17,7 +17,7 @@ from skete.kernel.net.local import LOOPBACK
 from skete.kernel.net.socket import Socket, get
 from skete.kernel.outcome import READY, SIGNAL, TIMEOUT, Restart
 from skete.kernel.row import ADDR, FD, I32, SIZE, U32, Row
-from skete.kernel.timespec import read_timespec
+from skete.kernel.time.timespec import read_timespec
 
 __all__ = ["ROWS"]
 

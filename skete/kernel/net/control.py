@@ -7,7 +7,7 @@ from skete.abi.fcntl import O_PATH
 from skete.abi.socket import (AF_UNIX, CMSGHDR, IPPROTO_IP, IPPROTO_IPV6, MSG_CMSG_CLOEXEC, MSG_CTRUNC, MSG_PEEK,
                               OPTMEM_MAX, SCM_CREDENTIALS, SCM_MAX_FD, SCM_RIGHTS, SO_RXQ_OVFL, SO_TIMESTAMP,
                               SO_TIMESTAMPNS, SOL_SOCKET, SOL_UDP, UCRED)
-from skete.kernel.credentials import SETGID, SETUID
+from skete.kernel.identity.credentials import SETGID, SETUID
 from skete.kernel.net.socket import Socket
 
 __all__ = ["Sent", "deliver", "parse"]

@@ -17,7 +17,7 @@ from skete.abi.stat import S_IFMT, S_IFSOCK
 from skete.kernel.net import address as sockaddr
 from skete.kernel.net.net import new_socket
 from skete.kernel.net.socket import Socket, credentials
-from skete.kernel.worn import by
+from skete.kernel.identity.worn import by
 
 __all__ = ["LOOPBACK", "Local", "Loopback", "UNIX", "Unix", "make_file"]
 

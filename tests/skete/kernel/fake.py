@@ -13,9 +13,9 @@ from types import SimpleNamespace
 from skete.engine import PAGE, AddressSpace, Engine, Fault, Kicked, Regs, Syscall, Vcpu
 from skete.kernel.config import Config
 from skete.kernel.kernel import Kernel
-from skete.kernel.mm import Mm
-from skete.kernel.process import Process
-from skete.kernel import pending
+from skete.kernel.memory.mm import Mm
+from skete.kernel.process.process import Process
+from skete.kernel.signals import pending
 
 DATA = 0x10_0000        # guest address of the memory that Machine maps, readable and writable
 DATA_SIZE = 0x1_0000

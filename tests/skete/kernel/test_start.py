@@ -3,7 +3,7 @@ import struct
 
 import pytest
 
-from skete.kernel import exits
+from skete.kernel.process import exits
 from skete.kernel.config import Config
 from skete.kernel.kernel import Kernel
 from skete.loader import load

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from skete.abi.syscalls import NAMES
 from skete.kernel.outcome import Restart
-from skete.kernel.siginfo import SigInfo
+from skete.kernel.signals.siginfo import SigInfo
 from skete.observe.multi import IOCTLS
 from skete.observe.strace import Strace
 

@@ -6,7 +6,7 @@ import pytest
 
 from skete.abi.syscalls import NUMBERS
 from skete.kernel.outcome import Restart
-from skete.kernel.siginfo import SigInfo
+from skete.kernel.signals.siginfo import SigInfo
 from skete.observe.select import calls
 from skete.observe.strace import Strace
 

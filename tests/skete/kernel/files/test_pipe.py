@@ -8,8 +8,8 @@ import pytest
 from skete.abi.fcntl import F_GETPIPE_SZ, F_SETPIPE_SZ
 from skete.abi.ioctls import FIONREAD
 from skete.abi.signal import SIG_IGN, SIGPIPE, SIGUSR1
-from skete.kernel import pending
-from skete.kernel.siginfo import SigInfo
+from skete.kernel.signals import pending
+from skete.kernel.signals.siginfo import SigInfo
 from tests.skete.kernel.fake import ENDED, WAITING
 from tests.skete.kernel.files.guest import BUFFER, UNMAPPED
 
@@ -219,7 +219,7 @@ def test_a_descriptor_closed_during_the_wait_stays_usable_for_it(guest, ends):
 
 def test_a_process_that_ends_while_waiting_gives_everything_back(guest, ends):
     reader, writer = ends
-    from skete.kernel.exits import end_process
+    from skete.kernel.process.exits import end_process
     assert guest.raw("read", reader, BUFFER, 10) is WAITING
     end_process(guest.task.process, ("exited", 0))
     guest.files.refs = 1

@@ -8,7 +8,7 @@ from skete.abi import ioctls
 from skete.abi.fcntl import O_NOCTTY, O_RDWR
 from skete.abi.signal import SIGINT
 from skete.kernel.files.pty import MOST
-from skete.kernel.tty import Control
+from skete.kernel.process.tty import Control
 from tests.skete.kernel.files.guest import BUFFER, Guest
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from skete.abi.signal import SIG_IGN
 from skete.kernel import table
-from skete.kernel.pending import Action
+from skete.kernel.signals.pending import Action
 from tests.skete.kernel.fake import DATA, DATA_SIZE
 from tests.skete.kernel.net.conftest import OPTION, inet, unix
 
