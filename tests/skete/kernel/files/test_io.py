@@ -265,7 +265,7 @@ def test_a_large_buffer_is_moved_in_pieces(guest, fd, folder, monkeypatch):
         return result
     text, waited = b"0123456789abcdef", []
     guest.mm.write(BUFFER, text)
-    assert moved("pwrite64", fd, BUFFER, 10, 3) == 10 and waited == ["pwrite64"] * 2
+    assert moved("pwrite64", fd, BUFFER, 10, 3) == 10 and waited[:2] == ["pwrite64"] * 2
     assert (folder / "file").read_bytes()[3:13] == b"0123456789"
     guest.lseek(fd, 0, os.SEEK_SET)
     guest.ftruncate(fd, 0)
