@@ -113,7 +113,9 @@ def of_main_part(lines, marker):
     text = [re.sub(r"^(\[pid +)?\d+\]? +", "", line) for line in lines]
     start = next(at for at, line in enumerate(text) if marker in line)
     text = [re.sub(r"0x[0-9a-f]{5,}", "ADDR", line) for line in text[start:]]
-    text = [re.sub(r"si_uid=\d+", "si_uid=ID", line) for line in text]
+    # Process numbers are small where the host's have begun again.
+    text = [re.sub(r"(si_[pu]id=)\d+|tgkill\(\d+, \d+", lambda m: f"{m[1]}ID" if m[1] else "tgkill(ID, ID", line)
+            for line in text]
     text = [re.sub(r" +=", " =", re.sub(r"(?<!SIG_)\b\d{4,7}\b", "ID", line)) for line in text]
     return text
 
