@@ -213,6 +213,7 @@ class Post:
                 if partner is not None and partner is not vcpu:
                     partner.words[partner.at + _POLLED] = 0
                 self.poster, self._partner = vcpu, before
+                self.engine.take_turns(before, vcpu)
                 return
             self.engine.posting(before, False)
         self.sleep()

@@ -16,6 +16,7 @@ from skete.engines.gate import code
 from skete.engines.gate.layout import MAX_SLOTS, RESERVED_END, RING_NR, SLOT_SIZE, SLOTS_BASE, STUB_BASE
 from skete.engines.gate.post import LOOKED, TURN, Post
 from skete.engines.process import stub
+from skete.engines.process.apart import Apart
 from skete.engines.process.extents import Extents
 from skete.engines.process.family import Family
 from skete.engines.process.layout import (
@@ -88,6 +89,7 @@ class ProcessEngine(Engine):
         self.forking = None            # the vcpu that carries out a fork
         self.newborn = None            # the vcpu that a fork in progress makes
         self._queued = []               # events that came meanwhile
+        self._apart = Apart()
         self._kicks = []                # vcpus to kick that have no tid yet
         self._used_ns = 0               # processor time of spaces that are gone
         self.answered = {}              # number -> (calls, errors) that the fast gate has answered, in spaces that are gone
@@ -267,6 +269,7 @@ class ProcessEngine(Engine):
         vcpu.tid = tid
         vcpu.space.tids.add(tid)
         self.by_tid[tid] = vcpu
+        self._apart.free(tid)
         return vcpu
 
     def _order(self, family, vcpu, notification: int, nr: int, words: list) -> None:
@@ -361,6 +364,13 @@ class ProcessEngine(Engine):
 
     def posting(self, vcpu, pays: bool) -> None:
         vcpu.space.family.wake_here(not pays)
+        if not pays:
+            self._apart.end()
+
+    def take_turns(self, *vcpus) -> None:
+        """These, of processes with one thread each, are looked at together."""
+        for vcpu in vcpus:
+            self._apart.keep(vcpu.space.pid)
 
     def foul(self, vcpu) -> None:
         """Its slot has been overwritten."""
@@ -404,6 +414,7 @@ class ProcessEngine(Engine):
     def forget(self, space: ProcessSpace) -> None:
         self._spaces.remove(space)
         self.post.forget(space)
+        self._apart.forget(space.pid)
         self._used_ns += space.cpu_ns()
         self.forget_tids(space)
         if self._watched.pop(space.pidfd, None):
@@ -423,6 +434,7 @@ class ProcessEngine(Engine):
         return Died(-code, 0) if code < 0 else Died(0, code)
 
     def close(self) -> int:
+        self._apart.end()
         for space in list(self._spaces):
             space.kill()
         if self.ram_fd >= 0:

@@ -26,7 +26,7 @@ def looked(monkeypatch):
     monkeypatch.setattr(post, "_MOST_PATIENT", 1)
     monkeypatch.setattr(post, "_LOOKS", 20_000)
     monkeypatch.setattr(post, "_FIRST_LOOKS", 20_000)
-    made = []
+    made, everywhere = [], os.sched_getaffinity(0)
 
     def make(code: str) -> Bare:
         made.append(Bare(ProcessEngine(), code))
@@ -35,6 +35,7 @@ def looked(monkeypatch):
     yield make
     for machine in made:
         machine.engine.close()
+    assert os.sched_getaffinity(0) == everywhere, "whoever took turns has ended"
 
 
 def count(engine) -> list:
