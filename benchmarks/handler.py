@@ -1,8 +1,8 @@
 """What a Python handler (Machine.on) adds to a system call: getppid served by the kernel, and by a handler.
 
-A loop of 20,000 calls, in turn answered as usual (an engine's gate does it), by a handler for which the gate rings, by the
-kernel with every call trapping, and by a handler likewise; medians of seven and the lowest, in microseconds of the whole
-call.
+A loop of 20,000 calls, in turn answered as usual (an engine's gate does it), by a handler to which the gate posts the
+call, by the kernel with every call trapping, and by a handler likewise; medians of seven and the lowest, in
+microseconds of the whole call.
 """
 import argparse
 import os
