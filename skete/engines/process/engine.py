@@ -1,9 +1,8 @@
-"""The process engine: guest memory in a memfd, and the loop over seccomp notifications."""
+"""The process engine: the loop over seccomp notifications, and who made which."""
 from __future__ import annotations
 
 import errno
 import fcntl
-import mmap
 import os
 import select
 import struct
@@ -11,28 +10,19 @@ import time
 
 from skete.abi import seccomp, sigframe
 from skete.engine import Died, Engine, EngineError, Fault, Kicked, Syscall
-from skete.engines import ramfile
 from skete.engines.gate import code
 from skete.engines.gate.layout import MAX_SLOTS, RESERVED_END, RING_NR, SLOT_SIZE, SLOTS_BASE, STUB_BASE
 from skete.engines.gate.post import LOOKED, TURN, Post
 from skete.engines.process import stub
 from skete.engines.process.apart import Apart
-from skete.engines.process.extents import Extents
 from skete.engines.process.family import Family
 from skete.engines.process.layout import (
     KICK_SIGNAL, KIND_BORN, KIND_DONE, KIND_HELLO, KIND_SIGNAL, KIND_SYSCALL, ORDER_SIZE, SLOT_FAILED,
-    SLOT_ORDER_LIST, SLOT_STACK, SLOTS_SIZE, TASK_SIZE)
+    SLOT_ORDER_LIST, SLOT_STACK, TASK_SIZE)
+from skete.engines.process.memory import Memory
 from skete.engines.process.space import ProcessSpace
 
 __all__ = ["ProcessEngine"]
-
-#: guest-physical memory that can be addressed; a sparse file, so what is not touched costs nothing
-RAM_SIZE = 1 << 40
-#: processes at once; behind guest memory the file has room for the slots of each
-MAX_SPACES = 1024
-
-#: maps the pages, untouched ones too, and copies nothing; since Linux 5.14
-_MADV_POPULATE_READ = 22
 
 #: how long a host may take to fork a process whose pages it does not copy, or to run a thread up to its trap, in s
 SOON_S = 5
@@ -70,14 +60,9 @@ class ProcessEngine(Engine):
         self._gate = code.gate(self.stub)       # what is executed, whatever becomes of the file
         self.post = Post(self, self._gate[1])
         self.follow = self.post.follow
-        self.ram_fd = os.memfd_create("skete-ram", os.MFD_CLOEXEC)
-        self.clocks_at = size = RAM_SIZE + MAX_SPACES * SLOTS_SIZE      # of a page for all spaces
-        os.ftruncate(self.ram_fd, size + mmap.PAGESIZE)
-        self._ram = mmap.mmap(self.ram_fd, size + mmap.PAGESIZE, mmap.MAP_SHARED | 0x4000)     # MAP_NORESERVE
-        self._all = memoryview(self._ram)
-        self.ram = self._all[:RAM_SIZE]
-        self._free_slots = list(range(size - SLOTS_SIZE, RAM_SIZE - 1, -SLOTS_SIZE))
-        self._populated = Extents()
+        self.memory = memory = Memory()
+        self.ram, self.discard, self.clear = memory.ram, memory.discard, memory.clear
+        self.populate, self.copy = memory.populate, memory.copy
         self._buffer = bytearray(seccomp.NOTIF_SIZE)
         self._spaces = []
         self._watched = {}              # descriptor -> family, for a listener; space, for a pidfd
@@ -98,41 +83,9 @@ class ProcessEngine(Engine):
     def posted(self) -> int:
         return self.post.served
 
-    def discard(self, frame: int, length: int) -> None:
-        self._ram.madvise(mmap.MADV_REMOVE, frame, length)
-        self._populated.drop(frame, frame + length)
-
-    def clear(self, frame: int, length: int) -> None:
-        ramfile.clear(self.ram_fd, self.ram, 0, frame, length)
-
-    def populate(self, frame: int, length: int) -> None:
-        """Guest pages that a write(2) of the host meets without a mapping of ours end its attempt to copy a large folio
-        at once: it goes on in small ones, and the file's page cache stays made of these."""
-        start, end = frame & -4096, frame + length + 4095 & -4096
-        if not self._populated.has(start, end):
-            try:
-                self._ram.madvise(_MADV_POPULATE_READ, start, end - start)
-            except OSError:
-                pass                # an older host, or no memory left: whoever copies will see
-            self._populated.add(start, end)
-
-    def copy(self, frame: int, to: int, length: int) -> None:
-        ramfile.copy(self.ram_fd, self.ram, 0, frame, to, length)
-
-    def take_slots(self) -> tuple:
-        """(offset in the memory file, view) of zeroed slots for a new space. OSError(EAGAIN)"""
-        if not self._free_slots:
-            raise OSError(errno.EAGAIN, f"{MAX_SPACES} processes")
-        at = self._free_slots.pop()
-        return at, self._all[at:at + SLOTS_SIZE]
-
-    def give_slots(self, at: int) -> None:
-        self.discard(at, SLOTS_SIZE)
-        self._free_slots.append(at)
-
     def begin_clocks(self):
         from skete.engines.gate.clocks import begin
-        return begin(*self._gate, self._all[self.clocks_at:].cast("Q"))
+        return begin(*self._gate, self.memory.clocks())
 
     def space(self) -> ProcessSpace:
         space = ProcessSpace(self, self.stub)
@@ -437,14 +390,7 @@ class ProcessEngine(Engine):
         self._apart.end()
         for space in list(self._spaces):
             space.kill()
-        if self.ram_fd >= 0:
-            os.close(self.ram_fd)
-            self.ram_fd = -1
+        if self.memory.fd >= 0:
+            self.memory.close()
             self._others.close()
-            self.ram.release()
-            self._all.release()
-            try:
-                self._ram.close()
-            except BufferError:
-                pass            # somebody still has a view of it; it goes with the last one
         return self._used_ns

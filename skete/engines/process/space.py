@@ -47,7 +47,7 @@ class ProcessSpace(AddressSpace):
     def __init__(self, engine, stub: str | None):
         """A space on a new stub; without one it has no process yet: fork() gives it its own."""
         self.engine = engine
-        self.slots_at, self.slots = engine.take_slots()
+        self.slots_at, self.slots = engine.memory.take_slots()
         self.words = self.slots.cast("Q")
         self.facts = Facts(engine, self.slots[FACTS_BASE - SLOTS_BASE:], self._show_clocks)
         self.family = None
@@ -56,7 +56,7 @@ class ProcessSpace(AddressSpace):
         self.tids = set()               # of threads that the engine knows
         self.orders = []
         if stub is not None:
-            self.pid, self._channel = spawn.spawn(stub, engine.ram_fd, self.slots_at)
+            self.pid, self._channel = spawn.spawn(stub, engine.memory.fd, self.slots_at)
             self.pidfd = os.pidfd_open(self.pid)
         self.changing = None            # the vcpu that has changes to carry out
         self.threads = 0                # started and not told to end
@@ -76,7 +76,7 @@ class ProcessSpace(AddressSpace):
         self.orders.append((MPROTECT, start, length, prot))
 
     def _show_clocks(self) -> None:
-        self.orders.append((MMAP, CLOCKS_BASE, 4096, 1, _MAP_FLAGS, FD_RAM, self.engine.clocks_at))
+        self.orders.append((MMAP, CLOCKS_BASE, 4096, 1, _MAP_FLAGS, FD_RAM, self.engine.memory.clocks_at))
 
     # ---- threads ----
 
@@ -126,7 +126,7 @@ class ProcessSpace(AddressSpace):
             child.facts.close()
             child.words.release()
             child.slots.release()
-            self.engine.give_slots(child.slots_at)
+            self.engine.memory.give_slots(child.slots_at)
             raise
         vcpu.first = True
         vcpu.start, vcpu.start_fpu = regs, parent.fpu()
@@ -217,5 +217,5 @@ class ProcessSpace(AddressSpace):
         self.facts.close()
         self.words.release()
         self.slots.release()
-        self.engine.give_slots(self.slots_at)
+        self.engine.memory.give_slots(self.slots_at)
         return status

@@ -345,7 +345,7 @@ def test_a_space_may_come_when_descriptors_have_high_numbers(bare):
     taken = []
     try:
         while not taken or taken[-1] < 1030:
-            taken.append(os.dup(m.engine.ram_fd))
+            taken.append(os.dup(m.engine.memory.fd))
         other = m.engine.space()
         other.map(TEXT, 0x1000, 5, 0x1000)
         vcpu = other.vcpu(Regs(rip=TEXT, rsp=STACK + 0x1000, eflags=FLAGS))
@@ -374,7 +374,7 @@ def test_a_large_buffer_is_mapped_here_before_the_host_copies_from_it(tmp_path):
         pytest.skip("the host's madvise has no MADV_POPULATE_READ: Linux 5.14")
     size = 4 << 20
     machine = ProcessEngine()
-    guest = mmap.mmap(machine.ram_fd, size)
+    guest = mmap.mmap(machine.memory.fd, size)
     try:
         for _ in range(2):
             guest[:] = bytes([7]) * size
