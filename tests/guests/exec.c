@@ -1,12 +1,10 @@
 /* execve(2), execveat(2): another program in place of this one. It executes itself, by /proc/self/exe, with a word that
  * says what to look at; scripts and copies are made in the working directory. */
-#include "check.h"
-#include <fcntl.h>
+#include "copy.h"
 #include <pthread.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
-static const char me[] = "/proc/self/exe";
 static char *const no_env[] = { "A=1", "B=two", NULL };
 
 static int status_of(pid_t pid)
@@ -49,14 +47,7 @@ static void write_file(const char *path, const char *text, int mode)
 
 static void copy_of_me(const char *path)
 {
-	static char buffer[1 << 16];
-	int from = open(me, O_RDONLY), to = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0700);
-	ssize_t n;
-	CHECK(from >= 0 && to >= 0);
-	while ((n = read(from, buffer, sizeof buffer)) > 0)
-		CHECK(write(to, buffer, n) == n);
-	close(from);
-	close(to);
+	copy_me(path);
 	CHECK(open(me, O_RDWR) == -1 && (errno == ETXTBSY || errno == EACCES));
 }
 

@@ -1,12 +1,11 @@
 /* Files and those who may: path_resolution(7), access(2), chmod(2), chown(2), unlink(2), inode(7), capabilities(7), of
  * a process that begins as root and becomes others. For test_identity.py: its words are folders to do it in, each of
  * another kind under the monitor, and natively all the same. */
+#include "copy.h"
 #include "identity.h"
 
 #include <sys/socket.h>
 #include <sys/un.h>
-
-static const char me[] = "/proc/self/exe";
 
 static void file(const char *path, uid_t uid, gid_t gid, int mode)
 {
@@ -50,16 +49,9 @@ static void owned_by(const char *path, uid_t uid, gid_t gid)
 
 static void copy_of_me(const char *path, uid_t uid, gid_t gid, int mode)
 {
-	static char buffer[1 << 16];
-	int from = open(me, O_RDONLY), to = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0700);
-	ssize_t n;
-	CHECK(from >= 0 && to >= 0);
-	while ((n = read(from, buffer, sizeof buffer)) > 0)
-		CHECK(write(to, buffer, n) == n);
-	close(from);
-	EQ(fchown(to, uid, gid), 0);
-	EQ(fchmod(to, mode), 0);
-	close(to);
+	copy_me(path);
+	EQ(chown(path, uid, gid), 0);
+	EQ(chmod(path, mode), 0);
 }
 
 static void opening(void)
