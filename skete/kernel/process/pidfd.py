@@ -9,13 +9,13 @@ import os
 from errno import EBADF, EINVAL, EPERM, ESRCH
 
 from skete.abi.fcntl import O_NONBLOCK, O_RDWR
-from skete.abi.signal import NSIG, SI_TKILL, SI_USER
-from skete.kernel.signals import pending
-from skete.kernel.files.pseudo import Stat
+from skete.abi.signal import SI_TKILL, SI_USER
 from skete.kernel.files.description import Description
+from skete.kernel.files.pseudo import Stat
 from skete.kernel.row import ADDR, FD, I32, U32, Row
+from skete.kernel.signals import pending
 from skete.kernel.signals.siginfo import SigInfo
-from skete.kernel.signals.signals import may_signal
+from skete.kernel.signals.signals import send
 
 __all__ = ["ROWS", "install", "process_of", "tell"]
 
@@ -94,12 +94,7 @@ def pidfd_send_signal(task, fd: int, signo: int, info: int, flags: int) -> int:
     kernel = task.kernel
     if process is not kernel.processes.get(process.pid) and process is not kernel.zombies.get(process.pid):
         raise OSError(ESRCH, "it was waited for")
-    if not 0 <= signo <= NSIG:
-        raise OSError(EINVAL, f"signal {signo}")
-    may_signal(task, process, signo)
-    if signo:
-        pending.send_process(process, sent)
-    return 0
+    return send(task, process, signo, pending.send_process, process, sent)
 
 
 def pidfd_getfd(task, fd: int, target: int, flags: int) -> int:

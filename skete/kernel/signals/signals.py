@@ -8,14 +8,14 @@ from time import monotonic_ns
 from skete.abi.signal import (NSIG, SA_KNOWN, SI_KERNEL, SI_TKILL, SI_USER, SIG_BLOCK, SIG_IGN, SIG_SETMASK,
                               SIG_UNBLOCK, SIGCONT, SIGKILL, SIGSEGV, SIGSTOP, SS_AUTODISARM, SS_DISABLE, SS_ONSTACK,
                               UNBLOCKABLE)
-from skete.kernel.signals import pending, sigframes
 from skete.kernel.identity.credentials import of
 from skete.kernel.outcome import KEEP, SIGNAL, TIMEOUT, Restart, Wait
 from skete.kernel.row import ADDR, I32, SIZE, Row
+from skete.kernel.signals import pending, sigframes
 from skete.kernel.signals.siginfo import SigInfo
 from skete.kernel.time.timespec import read_timespec
 
-__all__ = ["ROWS", "may_signal"]
+__all__ = ["ROWS", "send"]
 
 _SIGACTION = Struct("<4Q")      # struct kernel_sigaction: handler, flags, restorer, mask
 _STACK_T = Struct("<QI4xQ")     # ss_sp, ss_flags, ss_size
@@ -175,10 +175,16 @@ def _may(task, process, signo: int) -> bool:
         or signo == SIGCONT and process.sid == task.process.sid
 
 
-def may_signal(task, process, signo: int) -> None:
-    """EPERM"""
+def send(task, process, signo: int, deliver, *to) -> int:
+    """Call ``deliver(*to)``, which sends a signal to a process or a thread of it, where the task may; nothing for signal 0.
+    0, EAGAIN EINVAL EPERM"""
+    if not 0 <= signo <= NSIG:
+        raise OSError(EINVAL, f"signal {signo}")
     if not _may(task, process, signo):
         raise OSError(EPERM, "another user's process")
+    if signo:
+        deliver(*to)
+    return 0
 
 
 def _process_of(kernel, pid: int):
@@ -217,24 +223,15 @@ def tkill(task, tid: int, signo: int) -> int:
 
 def _signal_thread(task, tgid: int, tid: int, signo: int, info: SigInfo | None = None) -> int:
     target = _thread(task.kernel, tgid, tid)
-    if not 0 <= signo <= NSIG:
-        raise OSError(EINVAL, f"signal {signo}")
-    may_signal(task, target.process, signo)
-    if signo:
-        pending.send_task(target, info or SigInfo.sent(signo, SI_TKILL, task.process.pid, task.creds.uid))
-    return 0
+    return send(task, target.process, signo, pending.send_task, target,
+                info or SigInfo.sent(signo, SI_TKILL, task.process.pid, task.creds.uid))
 
 
 def rt_sigqueueinfo(task, pid: int, signo: int, addr: int) -> int:
     """rt_sigqueueinfo(2): signal a process and say why. EPERM EINVAL ESRCH EAGAIN EFAULT"""
     info = _queued(task, pid, signo, addr)
     target = _process_of(task.kernel, pid)
-    if not 0 <= signo <= NSIG:
-        raise OSError(EINVAL, f"signal {signo}")
-    may_signal(task, target, signo)
-    if signo:
-        pending.send_process(target, info)
-    return 0
+    return send(task, target, signo, pending.send_process, target, info)
 
 
 def rt_tgsigqueueinfo(task, tgid: int, tid: int, signo: int, addr: int) -> int:
