@@ -16,18 +16,18 @@ from __future__ import annotations
 from time import monotonic_ns
 
 from skete.engine import PAGE, Died, Fault, Kicked, Regs, Syscall
-from skete.kernel.identity import credentials
-from skete.kernel.signals import delivery, pending
-from skete.kernel.process import exits
 from skete.kernel.config import Config
+from skete.kernel.identity import credentials
 from skete.kernel.memory.frames import Frames
 from skete.kernel.memory.mm import STACK_GROWN, STACK_SIZE, STACK_TOP, Mm, page_up
 from skete.kernel.outcome import GONE, KEEP, READY, SIGNAL, TIMEOUT, Restart, Wait
+from skete.kernel.process import exits
 from skete.kernel.process.process import Process
-from skete.kernel.scheduler import Scheduler
 from skete.kernel.process.sharing import held_files, let_go
-from skete.kernel.signals.siginfo import SigInfo
+from skete.kernel.scheduler import Scheduler
 from skete.kernel.service import advance, service
+from skete.kernel.signals import delivery, pending
+from skete.kernel.signals.siginfo import SigInfo
 from skete.kernel.task import Task
 
 __all__ = ["Kernel"]

@@ -7,8 +7,8 @@ import sys
 import pytest
 
 from skete.engines.gate.clocks import _trusted
-from tests.skete.test_guests import NAMES
 from tests.conftest import TREE, skip_lacking
+from tests.skete.test_guests import NAMES
 
 #: the command, but with a rewriter that waits for nothing
 EAGER = """

@@ -5,9 +5,9 @@ from _collections import deque        # collections itself costs 1 ms
 from time import monotonic
 
 from skete.engine import Died, Engine, EngineError, Syscall
+from skete.engines import faults
 from skete.engines.gate.layout import RESERVED_END, RING_NR, STUB_BASE
 from skete.engines.gate.post import TURN, Post
-from skete.engines import faults
 from skete.engines.kvm import layout
 from skete.engines.kvm.device import Device
 from skete.engines.kvm.gates import Gates

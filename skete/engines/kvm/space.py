@@ -13,8 +13,8 @@ import errno
 from skete.engine import AddressSpace, Regs
 from skete.engines.kvm import tables
 from skete.engines.kvm.layout import HUGE, RAM_AT
-from skete.engines.regions import Regions
 from skete.engines.kvm.vcpu import KvmVcpu
+from skete.engines.regions import Regions
 
 __all__ = ["KvmSpace"]
 

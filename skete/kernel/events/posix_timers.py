@@ -14,11 +14,11 @@ from skete.abi.signal import NSIG, SI_TIMER, SIGALRM
 from skete.abi.time import (CLOCK_BOOTTIME_ALARM, CLOCK_MONOTONIC_COARSE, CLOCK_MONOTONIC_RAW,
                             CLOCK_PROCESS_CPUTIME_ID, CLOCK_REALTIME_ALARM, CLOCK_REALTIME_COARSE, CLOCK_TAI,
                             CLOCK_THREAD_CPUTIME_ID, TIMER_ABSTIME)
-from skete.kernel.time.clock import read_clock
 from skete.kernel.events.timerfd import itimerspec, write_itimerspec
-from skete.kernel.signals.pending import send_process, send_task
 from skete.kernel.row import ADDR, I32, Row
+from skete.kernel.signals.pending import send_process, send_task
 from skete.kernel.signals.siginfo import SigInfo
+from skete.kernel.time.clock import read_clock
 from skete.kernel.time.timespec import FOREVER_NS
 
 __all__ = ["PosixTimer", "ROWS"]

@@ -12,9 +12,9 @@ from errno import EAGAIN, EINVAL
 from skete.abi.epoll import SFD_CLOEXEC, SFD_NONBLOCK, SIGNALFD_SIGINFO
 from skete.abi.signal import SI_MESGQ, SI_QUEUE, SI_TIMER, SIGBUS, SIGCHLD, SIGFPE, SIGILL, SIGIO, SIGSEGV, SIGTRAP, \
     UNBLOCKABLE
-from skete.kernel.signals import pending
 from skete.kernel.events.anonymous import Anonymous, fill, install
 from skete.kernel.row import ADDR, FD, I32, SIZE, Row
+from skete.kernel.signals import pending
 
 __all__ = ["ROWS", "SignalFd", "Signalfds"]
 

@@ -14,8 +14,8 @@ from __future__ import annotations
 
 from skete.kernel.files.fdtable import FdTable
 from skete.kernel.files.fs import Fs
-from skete.kernel.files.mounts import Mount, Namespace
 from skete.kernel.files.inherited import stdio
+from skete.kernel.files.mounts import Mount, Namespace
 
 __all__ = ["FdTable", "Fs", "Mount", "Namespace", "open_files", "stdio"]
 

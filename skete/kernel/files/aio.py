@@ -21,10 +21,10 @@ from skete.kernel.events.eventfd import EventFd
 from skete.kernel.files.calls_vector import check_flags, positioned_write
 from skete.kernel.files.transfer import iovec, read_from, spread, write_to
 from skete.kernel.memory.mm import page_up
+from skete.kernel.memory.sizes import before_mmap
 from skete.kernel.outcome import SIGNAL, TIMEOUT, Restart, Wait
 from skete.kernel.row import ADDR, I64, U32, U64, Row
 from skete.kernel.scheduler import Queue
-from skete.kernel.memory.sizes import before_mmap
 from skete.kernel.time.timespec import FOREVER_NS
 
 __all__ = ["MOST", "ROWS", "count"]

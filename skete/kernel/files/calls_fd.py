@@ -12,8 +12,8 @@ from skete.abi.fcntl import CLOSE_RANGE_CLOEXEC, CLOSE_RANGE_UNSHARE, F_ADD_SEAL
 from skete.abi.ioctls import FIOASYNC, FIOCLEX, FIONBIO, FIONCLEX, TIOCGWINSZ
 from skete.kernel.files.calls_io import inode_file
 from skete.kernel.outcome import SIGNAL, Restart, Wait
-from skete.kernel.row import ADDR, FD, I32, U32, U64, Row
 from skete.kernel.process.sharing import own_files
+from skete.kernel.row import ADDR, FD, I32, U32, U64, Row
 
 __all__ = ["ROWS"]
 

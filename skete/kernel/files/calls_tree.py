@@ -7,10 +7,10 @@ from errno import EACCES, EBUSY, EEXIST, EINVAL, EISDIR, ENOENT, ENOTDIR, ENOTEM
 from skete.abi.fcntl import AT_EMPTY_PATH, AT_FDCWD, AT_REMOVEDIR, AT_SYMLINK_FOLLOW, RENAME_EXCHANGE, \
     RENAME_NOREPLACE, RENAME_WHITEOUT
 from skete.abi.stat import S_IFBLK, S_IFCHR, S_IFDIR, S_IFIFO, S_IFMT, S_IFREG, S_IFSOCK
-from skete.kernel.identity.credentials import SYS_CHROOT
 from skete.kernel.files.fs import enter
 from skete.kernel.files.node import Place
 from skete.kernel.files.walk import walk
+from skete.kernel.identity.credentials import SYS_CHROOT
 from skete.kernel.row import ADDR, FD, I32, PATH, SIZE, U32, Row, readable_path
 
 __all__ = ["ROWS"]

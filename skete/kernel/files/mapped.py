@@ -16,9 +16,9 @@ from errno import EACCES, EROFS
 
 from skete.abi.fcntl import FALLOC_FL_KEEP_SIZE, FALLOC_FL_PUNCH_HOLE
 from skete.engine import PAGE
-from skete.kernel.memory.filemap import remember
 from skete.kernel.files.host import HostFile
 from skete.kernel.files.ram import Content, page_up, store_of
+from skete.kernel.memory.filemap import remember
 from skete.kernel.process.sharing import held_files
 
 __all__ = ["HostPages", "MappedFile", "flush", "share", "wrap"]

@@ -6,12 +6,12 @@ from errno import EACCES, ELOOP, ENOENT, ENOTDIR, EXDEV
 
 from skete.abi.fcntl import O_DIRECTORY, O_PATH
 from skete.abi.stat import S_IFDIR, S_IFMT
-from skete.kernel.identity.credentials import of
 from skete.kernel.files import procinfo
 from skete.kernel.files.node import Directory, Place
 from skete.kernel.files.procwords import cmdline, environ
 from skete.kernel.files.pseudo import Entry, Folder, Link, Text
 from skete.kernel.files.sys import tree
+from skete.kernel.identity.credentials import of
 
 __all__ = ["Private", "looked_into", "proc"]
 

@@ -10,10 +10,10 @@ from skete.abi.fcntl import F_ADD_SEALS, F_GET_SEALS, F_SEAL_FUTURE_WRITE, F_SEA
 from skete.abi.ioctls import FIONREAD
 from skete.abi.stat import S_IFDIR, S_IFLNK, S_IFMT, S_IFREG, S_ISGID, ST_RDONLY, ST_VALID, TMPFS_MAGIC
 from skete.engine import PAGE
-from skete.kernel.identity.credentials import CHOWN, FSETID
 from skete.kernel.files.description import Description
 from skete.kernel.files.pseudo import Stat
 from skete.kernel.files.ram import Content
+from skete.kernel.identity.credentials import CHOWN, FSETID
 
 __all__ = ["INODES", "RamFile", "RamInode", "ram_statfs", "wanted_by"]
 

@@ -16,9 +16,9 @@ from struct import pack
 
 from skete.abi.fcntl import F_OWNER_PGRP, F_OWNER_PID, O_ASYNC
 from skete.abi.signal import POLL_IN, POLL_OUT, SI_KERNEL, SIGIO
-from skete.kernel.signals import pending
 from skete.kernel.files.fdtable import host_limit
 from skete.kernel.files.owner import owner_of
+from skete.kernel.signals import pending
 from skete.kernel.signals.siginfo import SigInfo
 
 __all__ = ["change"]

@@ -8,7 +8,6 @@ from skete.abi.fcntl import O_ACCMODE, O_CREAT, O_DIRECTORY, O_NOATIME, O_NONBLO
     RENAME_EXCHANGE, RENAME_NOREPLACE
 from skete.abi.stat import DT_DIR, DT_FIFO, DT_LNK, DT_REG, DT_SOCK, S_IFDIR, S_IFIFO, S_IFLNK, S_IFMT, S_IFREG, S_IFSOCK, \
     S_ISGID, S_ISVTX, S_IXGRP
-from skete.kernel.identity.credentials import FSETID
 from skete.kernel.files.listing import OpenDirectory
 from skete.kernel.files.mounts import Mount
 from skete.kernel.files.node import Directory
@@ -16,6 +15,7 @@ from skete.kernel.files.pseudo import PseudoPath
 from skete.kernel.files.ram import Content, Quota, store_of
 from skete.kernel.files.ramfile import INODES, RamFile, RamInode, ram_statfs, wanted_by
 from skete.kernel.files.stream import Fifo
+from skete.kernel.identity.credentials import FSETID
 from skete.kernel.identity.worn import as_monitor
 
 __all__ = ["Tmpfs"]

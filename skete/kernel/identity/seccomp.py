@@ -18,10 +18,10 @@ from skete.abi.seccomp import (AUDIT_ARCH_X86_64, BPF_MAXINSNS, SECCOMP_FILTER_F
                                SECCOMP_SET_MODE_FILTER, SECCOMP_SET_MODE_STRICT, SYS_SECCOMP)
 from skete.abi.signal import SIGKILL, SIGSYS
 from skete.kernel.identity import bpf
-from skete.kernel.process import exits
 from skete.kernel.outcome import GONE
-from skete.kernel.signals.pending import force
+from skete.kernel.process import exits
 from skete.kernel.row import ADDR, U32, Row
+from skete.kernel.signals.pending import force
 from skete.kernel.signals.siginfo import SigInfo
 
 __all__ = ["ROWS", "STRICT", "Filter", "judge", "set_mode"]

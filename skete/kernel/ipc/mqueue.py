@@ -18,9 +18,9 @@ from skete.abi.signal import SI_MESGQ
 from skete.abi.stat import S_IFREG, ST_VALID
 from skete.kernel.files.description import Description
 from skete.kernel.files.pseudo import Stat
-from skete.kernel.signals.pending import send_process
-from skete.kernel.scheduler import Queue
 from skete.kernel.process.sharing import held_files
+from skete.kernel.scheduler import Queue
+from skete.kernel.signals.pending import send_process
 from skete.kernel.signals.siginfo import SigInfo
 
 __all__ = ["SIGEV_NONE", "SIGEV_SIGNAL", "SIGEV_THREAD", "MessageQueue", "Mqueues", "OpenQueue", "Told"]

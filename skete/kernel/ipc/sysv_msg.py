@@ -8,10 +8,10 @@ from errno import E2BIG, EAGAIN, EIDRM, EINTR, EINVAL, ENOMEM, ENOMSG, EPERM
 from struct import Struct
 from time import time
 
+from skete.kernel.ipc.sysv import IPC_INFO, IPC_NOWAIT, IPC_RMID, IPC_SET, IPC_STAT, PERM, Object, Registry
 from skete.kernel.outcome import SIGNAL, Wait
 from skete.kernel.row import ADDR, I32, I64, Row
 from skete.kernel.scheduler import Queue
-from skete.kernel.ipc.sysv import IPC_INFO, IPC_NOWAIT, IPC_RMID, IPC_SET, IPC_STAT, PERM, Object, Registry
 
 __all__ = ["ROWS"]
 

@@ -9,10 +9,10 @@ from errno import E2BIG, EAGAIN, EFBIG, EIDRM, EINTR, EINVAL, ENOSPC, ERANGE
 from struct import Struct
 from time import monotonic_ns, time
 
+from skete.kernel.ipc.sysv import IPC_INFO, IPC_NOWAIT, IPC_RMID, IPC_SET, IPC_STAT, PERM, Object, Registry
 from skete.kernel.outcome import SIGNAL, TIMEOUT, Wait
 from skete.kernel.row import ADDR, I32, U32, U64, Row
 from skete.kernel.scheduler import Queue
-from skete.kernel.ipc.sysv import IPC_INFO, IPC_NOWAIT, IPC_RMID, IPC_SET, IPC_STAT, PERM, Object, Registry
 from skete.kernel.time.timespec import FOREVER_NS, read_timespec
 
 __all__ = ["ROWS", "undo"]

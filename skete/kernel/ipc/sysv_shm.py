@@ -7,9 +7,9 @@ from time import time
 
 from skete.engine import PAGE
 from skete.kernel.files.ram import Content, page_up, store_of
-from skete.kernel.row import ADDR, I32, SIZE, Row
-from skete.kernel.memory.shared import attach
 from skete.kernel.ipc.sysv import Owned
+from skete.kernel.memory.shared import attach
+from skete.kernel.row import ADDR, I32, SIZE, Row
 
 __all__ = ["ROWS"]
 

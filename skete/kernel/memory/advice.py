@@ -10,8 +10,8 @@ from skete.abi import mman
 from skete.abi.mman import MS_ASYNC, MS_INVALIDATE, MS_SYNC
 from skete.engine import PAGE
 from skete.kernel.memory.mm import page_up
-from skete.kernel.row import ADDR, I32, SIZE, Row
 from skete.kernel.memory.vma import LOCKED, NO_FRAME, NOT_FORKED, WIPED
+from skete.kernel.row import ADDR, I32, SIZE, Row
 
 __all__ = ["ROWS"]
 

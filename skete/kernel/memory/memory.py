@@ -8,8 +8,8 @@ from skete.abi.mman import (MAP_32BIT, MAP_ANONYMOUS, MAP_FIXED, MAP_FIXED_NOREP
                             PROT_EXEC, PROT_GROWSDOWN, PROT_GROWSUP, PROT_READ, PROT_SEM, PROT_WRITE)
 from skete.engine import PAGE
 from skete.kernel.memory.mm import MAP_COUNT, RESERVATION, page_up
-from skete.kernel.row import ADDR, FD, SIZE, U64, Row
 from skete.kernel.memory.vma import LOCKED
+from skete.kernel.row import ADDR, FD, SIZE, U64, Row
 
 __all__ = ["ROWS"]
 

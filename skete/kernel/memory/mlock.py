@@ -11,9 +11,9 @@ from skete.abi.resource import RLIMIT_MEMLOCK
 from skete.engine import PAGE
 from skete.kernel.memory import sizes
 from skete.kernel.memory.mm import page_up
+from skete.kernel.memory.vma import LOCKED
 from skete.kernel.process.rlimits import limits
 from skete.kernel.row import ADDR, I32, SIZE, Row
-from skete.kernel.memory.vma import LOCKED
 
 __all__ = ["ROWS"]
 

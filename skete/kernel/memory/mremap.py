@@ -6,8 +6,8 @@ from errno import EFAULT, EINVAL, ENOMEM
 from skete.abi.mman import MREMAP_DONTUNMAP, MREMAP_FIXED, MREMAP_MAYMOVE
 from skete.engine import PAGE
 from skete.kernel.memory.mm import MAP_COUNT, page_up
-from skete.kernel.row import ADDR, SIZE, U64, Row
 from skete.kernel.memory.vma import LOCKED, NO_FRAME, Vma
+from skete.kernel.row import ADDR, SIZE, U64, Row
 
 __all__ = ["ROWS"]
 

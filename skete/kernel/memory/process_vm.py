@@ -9,8 +9,8 @@ from errno import EFAULT, EINVAL, EPERM, ESRCH
 from struct import Struct
 
 from skete.abi.fcntl import IOV_MAX
-from skete.kernel.identity.credentials import of
 from skete.kernel.files.transfer import iovec
+from skete.kernel.identity.credentials import of
 from skete.kernel.memory.mm import PIECE
 from skete.kernel.row import ADDR, I32, SIZE, Row
 

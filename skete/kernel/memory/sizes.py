@@ -13,8 +13,8 @@ from errno import EAGAIN, ENOMEM, EPERM
 from skete.abi.mman import MAP_FIXED, MAP_GROWSDOWN, MAP_LOCKED, MAP_SHARED, MAP_TYPE, PROT_WRITE
 from skete.abi.resource import RLIM_INFINITY, RLIMIT_AS, RLIMIT_DATA, RLIMIT_MEMLOCK, RLIMIT_STACK
 from skete.kernel.memory.mm import STACK_SIZE
-from skete.kernel.process.rlimits import limits
 from skete.kernel.memory.vma import LOCKED
+from skete.kernel.process.rlimits import limits
 
 __all__ = ["after_exec", "before_break", "before_growing", "before_mmap", "before_protect", "before_shared", "check_lock", "data",
            "locked", "may_grow", "may_lock", "overlap", "stack", "total"]

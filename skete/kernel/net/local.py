@@ -14,10 +14,10 @@ from errno import (EACCES, EADDRINUSE, EADDRNOTAVAIL, ECONNREFUSED, EINPROGRESS,
 from skete.abi.fcntl import AT_FDCWD, O_NONBLOCK
 from skete.abi.socket import AF_INET, AF_UNIX, SOCK_DGRAM, SOCKADDR_UN_SIZE
 from skete.abi.stat import S_IFMT, S_IFSOCK
+from skete.kernel.identity.worn import by
 from skete.kernel.net import address as sockaddr
 from skete.kernel.net.net import new_socket
 from skete.kernel.net.socket import Socket, credentials
-from skete.kernel.identity.worn import by
 
 __all__ = ["LOOPBACK", "Local", "Loopback", "UNIX", "Unix", "make_file"]
 

@@ -14,8 +14,8 @@ from skete.abi.signal import (CLD_CONTINUED, CLD_EXITED, CLD_KILLED, CLD_STOPPED
 from skete.abi.time import NSEC_PER_SEC, USER_HZ
 from skete.kernel.identity import credentials
 from skete.kernel.signals import pending
-from skete.kernel.time.clock import process_cpu_ns
 from skete.kernel.signals.siginfo import SigInfo
+from skete.kernel.time.clock import process_cpu_ns
 
 __all__ = ["continued", "ended", "members", "orphaned", "reap", "release", "stopped", "told"]
 

@@ -13,15 +13,15 @@ from skete.abi.fcntl import AT_EMPTY_PATH, AT_FDCWD, AT_SYMLINK_NOFOLLOW
 from skete.abi.resource import RLIMIT_STACK
 from skete.abi.signal import SIG_IGN, SIGSEGV, SS_DISABLE
 from skete.engine import Regs
+from skete.kernel.memory.mm import STACK_SIZE, Mm
+from skete.kernel.memory.texts import Texts
+from skete.kernel.outcome import GONE, KEEP
 from skete.kernel.process import children, exits, program
 from skete.kernel.process.executed import credentials_of
-from skete.kernel.memory.mm import STACK_SIZE, Mm
-from skete.kernel.outcome import GONE, KEEP
-from skete.kernel.signals.pending import Action
+from skete.kernel.process.sharing import settle
 from skete.kernel.row import ADDR, FD, I32, PATH, Row, readable_path
 from skete.kernel.service import count
-from skete.kernel.process.sharing import settle
-from skete.kernel.memory.texts import Texts
+from skete.kernel.signals.pending import Action
 from skete.loader.start import ARG_MAX, STRING_MAX
 
 __all__ = ["ROWS"]

@@ -10,13 +10,13 @@ from skete.abi.sched import (CLONE_CHILD_CLEARTID, CLONE_CHILD_SETTID, CLONE_CLE
                              CLONE_THREAD, CLONE_VFORK, CLONE_VM, CSIGNAL)
 from skete.abi.signal import NSIG, SIG_IGN, SIGCHLD
 from skete.kernel.memory import mm_fork
-from skete.kernel.signals import pending
 from skete.kernel.outcome import SIGNAL, Wait
 from skete.kernel.process.process import Process
+from skete.kernel.process.threads import put_tid, start_thread
 from skete.kernel.row import ADDR, U64, Row
 from skete.kernel.scheduler import Queue
 from skete.kernel.service import count
-from skete.kernel.process.threads import put_tid, start_thread
+from skete.kernel.signals import pending
 
 __all__ = ["ROWS", "begin"]
 

@@ -3,8 +3,8 @@ from __future__ import annotations
 
 from errno import EINVAL, EPERM
 
-from skete.kernel.row import I32, U32, Row
 from skete.kernel.process.scheduling import KEPT, ranked
+from skete.kernel.row import I32, U32, Row
 
 __all__ = ["ROWS", "check"]
 

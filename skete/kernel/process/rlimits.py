@@ -17,9 +17,9 @@ from skete.abi.time import NSEC_PER_SEC
 from skete.engine import PAGE
 from skete.kernel.identity.credentials import of
 from skete.kernel.memory.mm import STACK_SIZE
-from skete.kernel.signals.pending import QUEUE_MAX
-from skete.kernel.row import ADDR, I32, U32, Row
 from skete.kernel.process.sharing import held_files
+from skete.kernel.row import ADDR, I32, U32, Row
+from skete.kernel.signals.pending import QUEUE_MAX
 from skete.kernel.time.timespec import FOREVER_NS
 
 __all__ = ["ROWS", "check_queue", "check_threads", "inherit", "limits", "queued", "stack_size"]

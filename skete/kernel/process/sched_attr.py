@@ -7,8 +7,8 @@ from struct import Struct
 from skete.abi.sched import (SCHED_BATCH, SCHED_DEADLINE, SCHED_FIFO, SCHED_IDLE, SCHED_OTHER, SCHED_RESET_ON_FORK,
                              SCHED_RR)
 from skete.engine import PAGE
-from skete.kernel.row import ADDR, I32, U32, Row
 from skete.kernel.process.scheduling import KEPT, find_thread, scheduled
+from skete.kernel.row import ADDR, I32, U32, Row
 
 __all__ = ["ROWS"]
 

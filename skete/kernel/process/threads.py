@@ -6,10 +6,10 @@ from errno import EAGAIN, EINVAL, EPERM, ESRCH
 from skete.abi.futex import ROBUST_LIST_HEAD_SIZE
 from skete.abi.sched import (ARCH_GET_FS, ARCH_GET_GS, ARCH_SET_FS, ARCH_SET_GS, CLONE_CHILD_CLEARTID,
                              CLONE_CHILD_SETTID, CLONE_FILES, CLONE_FS, CLONE_PARENT_SETTID, CLONE_SETTLS)
-from skete.kernel.process import exits
 from skete.kernel.outcome import GONE
-from skete.kernel.row import ADDR, I32, SIZE, Row
+from skete.kernel.process import exits
 from skete.kernel.process.sharing import own_files, own_fs
+from skete.kernel.row import ADDR, I32, SIZE, Row
 
 __all__ = ["ROWS", "put_tid", "start_thread"]
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 from errno import EINVAL, EIO, ENOTTY, EPERM, ESRCH
 
 from skete.abi.signal import SIG_IGN, SIGCONT, SIGHUP, SIGTTIN, SIGTTOU, bit
-from skete.kernel.signals import pending
-from skete.kernel.process.children import members, orphaned
 from skete.kernel.outcome import Restart
+from skete.kernel.process.children import members, orphaned
+from skete.kernel.signals import pending
 from skete.kernel.signals.siginfo import SigInfo
 
 __all__ = ["Control", "leader_ended"]

@@ -5,8 +5,8 @@ from errno import EINVAL, EPERM
 
 from skete.abi.sched import CLONE_FILES, CLONE_FS, CLONE_NAMESPACES, CLONE_SIGHAND, CLONE_SYSVSEM, CLONE_THREAD, \
     CLONE_VM
-from skete.kernel.row import FD, I32, U64, Row
 from skete.kernel.process.sharing import own_files, own_fs
+from skete.kernel.row import FD, I32, U64, Row
 
 __all__ = ["ROWS"]
 

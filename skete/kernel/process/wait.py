@@ -7,11 +7,11 @@ from struct import pack
 from skete.abi.signal import CLD_CONTINUED, CLD_EXITED, CLD_KILLED, CLD_STOPPED, SIGCHLD, SIGCONT
 from skete.abi.wait import (P_ALL, P_PGID, P_PID, P_PIDFD, WALL, WCLONE, WCONTINUED, WEXITED, WNOHANG, WNOTHREAD,
                             WNOWAIT, WSTOPPED, WUNTRACED)
-from skete.kernel.process import children
-from skete.kernel.time.clock import process_cpu_ns, rusage
 from skete.kernel.identity.credentials import of
 from skete.kernel.outcome import SIGNAL, Restart, Wait
+from skete.kernel.process import children
 from skete.kernel.row import ADDR, I32, U32, Row
+from skete.kernel.time.clock import process_cpu_ns, rusage
 
 __all__ = ["ROWS"]
 

@@ -12,10 +12,10 @@ from errno import EINTR
 
 from skete.abi.signal import (SA_NODEFER, SA_RESETHAND, SA_RESTART, SEGV_ACCERR, SEGV_MAPERR, SI_KERNEL, SIG_DFL,
                               SIG_IGN, SIGSEGV, SIGSTOP, STOPS_BY_DEFAULT, bit)
-from skete.kernel.process import exits
-from skete.kernel.signals import pending, sigframes
-from skete.kernel.process.children import orphaned, stopped
 from skete.kernel.outcome import KEEP, Restart, Wait
+from skete.kernel.process import exits
+from skete.kernel.process.children import orphaned, stopped
+from skete.kernel.signals import pending, sigframes
 from skete.kernel.signals.siginfo import SigInfo
 
 __all__ = ["deliver", "fault"]

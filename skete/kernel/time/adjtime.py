@@ -5,8 +5,8 @@ from errno import EINVAL, EOPNOTSUPP, EPERM
 from struct import Struct
 
 from skete.abi.time import CLOCK_REALTIME
-from skete.kernel.time.clock import now, read_clock
 from skete.kernel.row import ADDR, I32, Row
+from skete.kernel.time.clock import now, read_clock
 
 __all__ = ["ROWS"]
 

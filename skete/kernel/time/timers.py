@@ -11,10 +11,10 @@ from time import monotonic_ns
 
 from skete.abi.signal import SI_KERNEL, SIGALRM, SIGPROF, SIGVTALRM
 from skete.abi.time import ITIMER_PROF, ITIMER_REAL, ITIMER_VIRTUAL, NSEC_PER_SEC
-from skete.kernel.time.clock import process_cpu_ns
-from skete.kernel.signals.pending import send_process
 from skete.kernel.row import ADDR, I32, U32, Row
+from skete.kernel.signals.pending import send_process
 from skete.kernel.signals.siginfo import SigInfo
+from skete.kernel.time.clock import process_cpu_ns
 from skete.kernel.time.timespec import FOREVER_NS
 
 __all__ = ["ROWS", "IntervalTimer"]

@@ -3,9 +3,9 @@ import struct
 
 import pytest
 
-from skete.kernel.process import exits
 from skete.kernel.config import Config
 from skete.kernel.kernel import Kernel
+from skete.kernel.process import exits
 from skete.loader import load
 from tests.skete.kernel.conftest import check
 from tests.skete.kernel.fake import FakeEngine

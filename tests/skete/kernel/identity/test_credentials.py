@@ -5,10 +5,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from skete.kernel.identity import credentials
-from skete.kernel.process import executed
-from skete.kernel.identity.credentials import DAC_OVERRIDE, FILES, FOWNER, KILL, SERVED, SETUID
 from skete.kernel.config import Config
+from skete.kernel.identity import credentials
+from skete.kernel.identity.credentials import DAC_OVERRIDE, FILES, FOWNER, KILL, SERVED, SETUID
+from skete.kernel.process import executed
 from tests.skete.kernel.fake import DATA, Machine
 
 SAME, ROOT = 0xffff_ffff, credentials.first(Config(uid=0, gid=0, capabilities=SERVED))

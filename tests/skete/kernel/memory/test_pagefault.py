@@ -10,8 +10,8 @@ from skete.abi.resource import RLIMIT_AS, RLIMIT_STACK
 from skete.abi.signal import BUS_ADRERR, SEGV_ACCERR, SEGV_MAPERR, SIGBUS, SIGSEGV
 from skete.engine import Fault
 from skete.kernel.memory import filemap, pagefault
-from skete.kernel.process.rlimits import limits
 from skete.kernel.memory.vma import GUARD
+from skete.kernel.process.rlimits import limits
 from tests.skete.kernel.fake import File, Machine
 
 P, AT, RW = 4096, 0x5000_0000, 3
