@@ -1,5 +1,5 @@
 /* POSIX message queues: names, attributes, order, waiting, readiness, limits. */
-#include "mqueue.h"
+#include "queues.h"
 #include "pester.h"
 #include <limits.h>
 #include <sys/epoll.h>

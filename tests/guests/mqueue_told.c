@@ -1,5 +1,5 @@
 /* POSIX message queues: mq_notify(3), by a signal and by a thread. */
-#include "mqueue.h"
+#include "queues.h"
 #include <pthread.h>
 #include <signal.h>
 #include <sys/socket.h>

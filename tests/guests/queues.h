@@ -1,6 +1,6 @@
 /* What the guests about POSIX message queues share. */
-#ifndef MQUEUE_H
-#define MQUEUE_H
+#ifndef QUEUES_H
+#define QUEUES_H
 
 #include "check.h"
 #include <fcntl.h>
