@@ -24,7 +24,8 @@ call waits for the other is told so, and yields instead of looking without a pau
 
 What this wants of an engine: ``until(space, done)``, take what a space's threads report until ``done()``, serving
 nothing, whether it came to that; ``posting(vcpu, pays)``, that looking begins or ends; ``foul(vcpu)``, kill its process;
-perhaps ``report(vcpu)``, the event, or None, that a thread has in its slot which said RING_NR.
+perhaps ``report(vcpu)``, the event, or None, that a thread has in its slot which said RING_NR, and then ``take_turns(*vcpus)``,
+that these are looked at together until looking ends.
 And of its vcpus: ``words, at``, memory with its slot as words, and where that begins; ``memory, given_at``, the same as
 bytes, and where in it the six words of SLOT_CALL_NR are; ``calls``, SLOT_CALL as far as it has been seen, at first what
 stands there; ``posted``; ``orders``, its
